@@ -1,0 +1,1 @@
+//! Composition root: [`Config`](crate::config::Config) → the ports, ready to serve.

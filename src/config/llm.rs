@@ -1,0 +1,133 @@
+//! Language models.
+
+use serde::Deserialize;
+
+use super::{ConfigError, ModelReference};
+
+#[derive(Debug, Clone)]
+pub struct LlmConfig {
+    /// In the order in which they are tried.
+    pub backends: Vec<LlmBackend>,
+    pub max_reply_tokens: usize,
+    pub temperature: f32,
+    pub top_p: f32,
+    pub min_p: f32,
+    pub repeat_penalty: f32,
+    /// `None` draws a new one for each reply.
+    pub seed: Option<u32>,
+    pub local: LocalLlmConfig,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LlmBackend {
+    Local,
+    Fake,
+}
+
+#[derive(Debug, Clone)]
+pub struct LocalLlmConfig {
+    pub model: ModelReference,
+    pub threads: usize,
+    /// Waiting requests beyond those that are being answered.
+    pub queue_length: usize,
+    /// Sessions whose prompt stays in the KV cache and that decode in one batch.
+    pub slots: usize,
+    /// Of each slot; `None` takes the model's own, at most 4096.
+    pub context_tokens: Option<usize>,
+}
+
+/// Engines take the physical work; more threads than cores slow each other down.
+pub(super) fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(8)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawLlm {
+    backends: Vec<LlmBackend>,
+    max_reply_tokens: usize,
+    temperature: f32,
+    top_p: f32,
+    min_p: f32,
+    repeat_penalty: f32,
+    seed: Option<u32>,
+    local: RawLocalLlm,
+}
+
+impl Default for RawLlm {
+    fn default() -> Self {
+        Self {
+            backends: vec![LlmBackend::Local],
+            max_reply_tokens: 120,
+            temperature: 0.6,
+            top_p: 0.95,
+            min_p: 0.08,
+            repeat_penalty: 1.12,
+            seed: None,
+            local: RawLocalLlm::default(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLocalLlm {
+    model: Option<String>,
+    threads: usize,
+    queue_length: usize,
+    slots: usize,
+    context_tokens: Option<usize>,
+}
+
+impl Default for RawLocalLlm {
+    fn default() -> Self {
+        Self { model: None, threads: default_threads(), queue_length: 4, slots: 4, context_tokens: None }
+    }
+}
+
+impl RawLlm {
+    pub(super) fn validate(self) -> Result<LlmConfig, ConfigError> {
+        if self.backends.is_empty() {
+            return Err(ConfigError::invalid("llm.backends", "empty", "name at least one of local, fake"));
+        }
+        for (key, value, most) in [
+            ("llm.temperature", self.temperature, 2.0),
+            ("llm.top_p", self.top_p, 1.0),
+            ("llm.min_p", self.min_p, 1.0),
+            ("llm.repeat_penalty", self.repeat_penalty, 2.0),
+        ] {
+            if !(0.0..=most).contains(&value) {
+                return Err(ConfigError::invalid(key, value, format!("give a number from 0 to {most}")));
+            }
+        }
+        if self.max_reply_tokens == 0 {
+            return Err(ConfigError::invalid("llm.max_reply_tokens", 0, "give at least 1"));
+        }
+        if self.local.threads == 0 {
+            return Err(ConfigError::invalid("llm.local.threads", 0, "give at least 1"));
+        }
+        if !(1..=64).contains(&self.local.slots) {
+            return Err(ConfigError::invalid("llm.local.slots", self.local.slots, "give 1 to 64"));
+        }
+        if let Some(context) = self.local.context_tokens.filter(|context| *context < 512) {
+            return Err(ConfigError::invalid("llm.local.context_tokens", context, "give at least 512"));
+        }
+        Ok(LlmConfig {
+            backends: self.backends,
+            max_reply_tokens: self.max_reply_tokens,
+            temperature: self.temperature,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            repeat_penalty: self.repeat_penalty,
+            seed: self.seed,
+            local: LocalLlmConfig {
+                model: ModelReference::parse(self.local.model),
+                threads: self.local.threads,
+                queue_length: self.local.queue_length,
+                slots: self.local.slots,
+                context_tokens: self.local.context_tokens,
+            },
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! Settings: read raw, then validated into the types that the program uses. One file per concern.
+//!
+//! Order of precedence, weakest first: defaults, the file (`rose.toml` or `--config`), the environment
+//! (`ROSE__SECTION__KEY`), the command line. `rose.example.toml` documents every key.
+
+mod conversation;
+mod data;
+mod embeddings;
+mod llm;
+mod load;
+mod log;
+mod memory;
+mod models;
+mod server;
+mod stt;
+mod tts;
+
+pub use conversation::ConversationConfig;
+pub use data::DataConfig;
+pub use embeddings::{EmbeddingsBackend, EmbeddingsConfig};
+pub use llm::{LlmBackend, LlmConfig, LocalLlmConfig};
+pub use load::{Config, ConfigError, Overrides};
+pub use log::{LogConfig, LogFormat};
+pub use memory::MemoryConfig;
+pub use models::{ModelReference, ModelsConfig};
+pub use server::ServerConfig;
+pub use stt::{LocalSttConfig, SttBackend, SttConfig};
+pub use tts::{LocalTtsConfig, TtsBackend, TtsConfig};

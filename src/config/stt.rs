@@ -1,0 +1,82 @@
+//! Speech-to-text.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{ConfigError, ModelReference};
+
+#[derive(Debug, Clone)]
+pub struct SttConfig {
+    /// In the order in which they are tried.
+    pub backends: Vec<SttBackend>,
+    /// ISO 639-1; `None` lets the model judge.
+    pub language: Option<String>,
+    pub local: LocalSttConfig,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SttBackend {
+    Local,
+    Fake,
+}
+
+#[derive(Debug, Clone)]
+pub struct LocalSttConfig {
+    pub model: ModelReference,
+    pub threads: usize,
+    pub queue_length: usize,
+    /// Added to the clip when the encoder's context is shrunk to it.
+    pub context_margin: Duration,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStt {
+    backends: Vec<SttBackend>,
+    language: Option<String>,
+    local: RawLocalStt,
+}
+
+impl Default for RawStt {
+    fn default() -> Self {
+        Self { backends: vec![SttBackend::Local], language: None, local: RawLocalStt::default() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLocalStt {
+    model: Option<String>,
+    threads: usize,
+    queue_length: usize,
+    context_margin_ms: u64,
+}
+
+impl Default for RawLocalStt {
+    fn default() -> Self {
+        Self { model: None, threads: super::llm::default_threads(), queue_length: 4, context_margin_ms: 1500 }
+    }
+}
+
+impl RawStt {
+    pub(super) fn validate(self) -> Result<SttConfig, ConfigError> {
+        if self.backends.is_empty() {
+            return Err(ConfigError::invalid("stt.backends", "empty", "name at least one of local, fake"));
+        }
+        if self.local.threads == 0 {
+            return Err(ConfigError::invalid("stt.local.threads", 0, "give at least 1"));
+        }
+        Ok(SttConfig {
+            backends: self.backends,
+            language: self.language,
+            local: LocalSttConfig {
+                model: ModelReference::parse(self.local.model),
+                threads: self.local.threads,
+                queue_length: self.local.queue_length,
+                context_margin: Duration::from_millis(self.local.context_margin_ms),
+            },
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! What goes into a turn and what comes out of it.
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::audio::Clip;
+use crate::domain::ids::{BlobId, SessionId, TurnId, UserId};
+use crate::domain::image::Image;
+use crate::domain::memory::RecalledMemory;
+use crate::domain::route::Route;
+use crate::domain::stage::StageTiming;
+use crate::providers::ProviderError;
+use crate::store::StoreError;
+
+pub struct TurnRequest {
+    pub user: UserId,
+    pub session: SessionId,
+    pub input: TurnInput,
+    /// Pictures that came with the message.
+    pub images: Vec<Image>,
+    pub speak: Speak,
+    /// `None` takes the backend's default.
+    pub voice: Option<String>,
+    /// 1 is the voice's own pace.
+    pub speed: f32,
+    /// Cancelling stops generation at the next token; so does dropping the event receiver.
+    pub cancel: CancellationToken,
+}
+
+pub enum TurnInput {
+    /// An encoded recording, its format judged by its bytes.
+    Recording(Bytes),
+    /// Sound already decoded, at any rate.
+    Clip(Clip),
+    Text(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speak {
+    Always,
+    /// Only where the person asked to hear it.
+    IfAskedFor,
+    Never,
+}
+
+/// In the order in which they come. The last is `Done` or `Failed`.
+#[derive(Debug)]
+pub enum Event {
+    /// What the person said. Not `last`: still speaking.
+    Transcript {
+        text: String,
+        last: bool,
+    },
+    MemoriesUsed(Vec<RecalledMemory>),
+    Route(Route),
+    /// Speakable text; the deltas joined are the reply.
+    TextDelta(String),
+    /// Sound of sentence `sentence`, counted from 0, in playing order.
+    Audio {
+        sentence: usize,
+        clip: Clip,
+    },
+    Image {
+        id: BlobId,
+        caption: String,
+    },
+    Stage(StageTiming),
+    Done(Outcome),
+    Failed(ConversationError),
+}
+
+/// A turn that was answered, perhaps not to its end.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub turn_id: TurnId,
+    /// What the person said or wrote.
+    pub transcript: String,
+    /// What Rose said: after an interruption, only what was heard.
+    pub text: String,
+    pub interrupted: bool,
+    pub stages: Vec<StageTiming>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConversationError {
+    /// The recording can't be used; the text says why and what would do.
+    #[error("{0}")]
+    Audio(#[from] crate::audio::AudioError),
+    /// The recording has no words in it.
+    #[error("no speech was heard in the recording; speak for at least half a second, close to the microphone")]
+    NoSpeech,
+    #[error("the message is {length} characters long; at most {limit} are taken")]
+    MessageTooLong { length: usize, limit: usize },
+    #[error("the message is empty; write or say something")]
+    EmptyMessage,
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the conversation's graph failed: {0}")]
+    Graph(String),
+}

@@ -1,0 +1,11 @@
+//! Words that every room speaks. Imports nothing of ours; does no I/O.
+
+pub mod audio;
+pub mod embedding;
+pub mod ids;
+pub mod image;
+pub mod memory;
+pub mod message;
+pub mod route;
+pub mod session;
+pub mod stage;

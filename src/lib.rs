@@ -1,0 +1,34 @@
+//! Rose the Healer Shaman: a voice companion that listens, remembers and answers aloud, in one process.
+//!
+//! The rooms, each importing only from those before it:
+//!
+//! | room | what |
+//! |---|---|
+//! | [`domain`] | words everyone speaks |
+//! | [`audio`] | recordings to and from clips |
+//! | [`config`] | settings, raw → validated |
+//! | [`weights`] | where a model's files are |
+//! | [`providers`] | the ports and their adapters |
+//! | [`store`] | what outlives the process; the only room that knows SQL |
+//! | [`memory`] | what to keep, what to recall |
+//! | [`graph`] | state, builder, runner, nodes |
+//! | [`conversation`] | a turn, as a stream of events |
+//! | [`app`] | composition root |
+//! | [`server`] | HTTP |
+//! | [`jobs`] | what runs by the clock |
+//! | [`cli`] | the command line |
+
+pub mod app;
+pub mod audio;
+pub mod cli;
+pub mod config;
+pub mod conversation;
+pub mod domain;
+pub mod graph;
+pub mod jobs;
+pub mod memory;
+pub mod providers;
+pub mod server;
+pub mod store;
+pub mod telemetry;
+pub mod weights;

@@ -1,0 +1,3 @@
+//! Thin entry: everything is in the library.
+
+fn main() {}

@@ -1,0 +1,128 @@
+//! Language models: messages in, tokens out. Streaming is the base form; [`collect`] is the batch one.
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use futures::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use super::{Description, ProviderError};
+use crate::domain::ids::SessionId;
+use crate::domain::image::Image;
+use crate::domain::message::Role;
+use crate::domain::stage::EngineTiming;
+
+#[async_trait]
+pub trait LanguageModel: Send + Sync {
+    fn describe(&self) -> Description;
+
+    /// Prompt and reply together, in tokens.
+    fn context_tokens(&self) -> usize;
+
+    /// Exact where the model is local, an estimate that errs high elsewhere.
+    fn count_tokens(&self, text: &str) -> usize;
+
+    /// Starts a reply. Dropping the stream, or cancelling the request's token, stops generation at the next token.
+    ///
+    /// # Errors
+    /// `Busy` at once when the queue is full, `InvalidInput` where the prompt doesn't fit the context or the grammar
+    /// doesn't parse, else as [`ProviderError`].
+    async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError>;
+}
+
+pub type GenerationStream = Pin<Box<dyn Stream<Item = Result<Delta, ProviderError>> + Send>>;
+
+#[derive(Clone)]
+pub struct ChatMessage {
+    pub role: Role,
+    pub text: String,
+    /// Only vision models take them.
+    pub images: Vec<Image>,
+}
+
+impl ChatMessage {
+    pub fn new(role: Role, text: impl Into<String>) -> Self {
+        Self { role, text: text.into(), images: Vec::new() }
+    }
+}
+
+#[derive(Clone)]
+pub struct GenerationRequest {
+    pub messages: Vec<ChatMessage>,
+    /// Requests of one session share a prompt cache; `None` for one-off questions.
+    pub session: Option<SessionId>,
+    pub max_tokens: usize,
+    pub sampling: Sampling,
+    /// GBNF. Backends that can't constrain their output answer `InvalidInput`.
+    pub grammar: Option<String>,
+    /// Generation ends before any of these; they are not part of the text.
+    pub stop: Vec<String>,
+    pub cancel: CancellationToken,
+}
+
+/// How the next token is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// 0 takes the likeliest token.
+    pub temperature: f32,
+    pub top_p: f32,
+    /// Tokens less likely than this share of the likeliest are out (arXiv 2407.01082).
+    pub min_p: f32,
+    /// 1 is none.
+    pub repeat_penalty: f32,
+    /// `None` draws a new one for each request.
+    pub seed: Option<u32>,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { temperature: 0.6, top_p: 0.95, min_p: 0.08, repeat_penalty: 1.12, seed: None }
+    }
+}
+
+#[derive(Clone, PartialEq)]
+pub enum Delta {
+    Text(String),
+    /// The last item of a stream that ended well.
+    Done(Usage),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    pub prompt_tokens: usize,
+    /// Of those, how many were computed now; the rest came from the cache.
+    pub computed_prompt_tokens: usize,
+    pub completion_tokens: usize,
+    pub finish: Finish,
+    pub timing: EngineTiming,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finish {
+    /// The model ended its reply, or a stop text came.
+    Stop,
+    /// `max_tokens` or the context was used up.
+    Length,
+    Cancelled,
+}
+
+/// A whole reply.
+#[derive(Clone, PartialEq)]
+pub struct Generation {
+    pub text: String,
+    pub usage: Usage,
+}
+
+/// # Errors
+/// The stream's own, or `Failed` where it ended without [`Delta::Done`].
+pub async fn collect(backend: &'static str, mut stream: GenerationStream) -> Result<Generation, ProviderError> {
+    let mut text = String::new();
+    while let Some(delta) = stream.next().await {
+        match delta? {
+            Delta::Text(piece) => text.push_str(&piece),
+            Delta::Done(usage) => return Ok(Generation { text, usage }),
+        }
+    }
+    Err(ProviderError::Failed { backend, reason: "the reply broke off".into() })
+}

@@ -1,0 +1,20 @@
+//! The ports and their adapters: each capability a trait in its folder, each backend a file beside it.
+//! Which backend serves is answered by that port's `build()`, from config.
+
+pub mod embeddings;
+mod error;
+pub mod llm;
+pub mod stt;
+pub mod tts;
+pub mod worker;
+
+pub use error::{BuildError, ProviderError};
+
+/// What health shows of a backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// The config's name of it: `local`, `fake`, `groq`.
+    pub backend: &'static str,
+    /// The model it serves, as its maker names it.
+    pub model: String,
+}

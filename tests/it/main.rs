@@ -1,0 +1,3 @@
+//! The one integration-test binary: the native libraries link once.
+
+mod rooms;
