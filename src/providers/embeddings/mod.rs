@@ -1,10 +1,22 @@
 //! Sentence embeddings.
 
+mod fake;
+#[cfg(feature = "candle")]
+mod minilm;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use super::{Description, ProviderError};
+use super::{BuildError, Description, ProviderError};
+use crate::config::{EmbeddingsBackend, EmbeddingsConfig};
 use crate::domain::embedding::Embedding;
 use crate::domain::stage::EngineTiming;
+use crate::weights::ModelStore;
+
+pub use fake::FakeEmbedder;
+#[cfg(feature = "candle")]
+pub use minilm::MiniLm;
 
 #[async_trait]
 pub trait Embedder: Send + Sync {
@@ -24,4 +36,38 @@ pub trait Embedder: Send + Sync {
 pub struct Embedded {
     pub embeddings: Vec<Embedding>,
     pub timing: EngineTiming,
+}
+
+/// The first backend of the list that can be built. It stays for the life of the process: embeddings of two models
+/// can't be compared, so a later backend never stands in for one call.
+///
+/// # Errors
+/// What the first backend said, where none can be built.
+pub fn build(config: &EmbeddingsConfig, models: &ModelStore) -> Result<Arc<dyn Embedder>, BuildError> {
+    let mut first_error = None;
+    for backend in &config.backends {
+        let built = match backend {
+            EmbeddingsBackend::Local => local(config, models),
+            EmbeddingsBackend::Fake => Ok(Arc::new(FakeEmbedder) as Arc<dyn Embedder>),
+        };
+        match built {
+            Ok(embedder) => return Ok(embedder),
+            Err(error) => {
+                tracing::warn!(embeddings.backend = ?backend, error = %error, "an embeddings backend can't be built");
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    Err(first_error.expect("the config names at least one backend"))
+}
+
+#[cfg(feature = "candle")]
+fn local(config: &EmbeddingsConfig, models: &ModelStore) -> Result<Arc<dyn Embedder>, BuildError> {
+    let model = models.installed(crate::weights::Capability::Embeddings, &config.model)?;
+    Ok(Arc::new(MiniLm::load(model, config.queue_length)?))
+}
+
+#[cfg(not(feature = "candle"))]
+fn local(_config: &EmbeddingsConfig, _models: &ModelStore) -> Result<Arc<dyn Embedder>, BuildError> {
+    Err(ProviderError::NotEnabled { backend: "local", feature: "candle" }.into())
 }
