@@ -1,3 +1,4 @@
 //! The one integration-test binary: the native libraries link once.
 
+mod embeddings;
 mod rooms;

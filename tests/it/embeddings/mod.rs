@@ -1,0 +1,8 @@
+//! Sentence embeddings: one contract over every backend, and MiniLM against its reference.
+
+mod contract;
+#[cfg(feature = "candle")]
+mod minilm;
+
+#[cfg(feature = "candle")]
+pub(crate) use minilm::local;
