@@ -1,5 +1,7 @@
 //! Language models.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::{ConfigError, ModelReference};
@@ -16,6 +18,7 @@ pub struct LlmConfig {
     /// `None` draws a new one for each reply.
     pub seed: Option<u32>,
     pub local: LocalLlmConfig,
+    pub fake: FakeLlmConfig,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -37,6 +40,19 @@ pub struct LocalLlmConfig {
     pub context_tokens: Option<usize>,
 }
 
+/// How the backend without weights behaves.
+#[derive(Debug, Clone)]
+pub struct FakeLlmConfig {
+    /// Prompt and reply together, in words.
+    pub context_tokens: usize,
+    /// Replies at the same time; one more is told that it is busy.
+    pub concurrency: usize,
+    /// Before the first word.
+    pub first_token_delay: Duration,
+    /// Before each further word.
+    pub token_delay: Duration,
+}
+
 /// Engines take the physical work; more threads than cores slow each other down.
 pub(super) fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(8)
@@ -53,6 +69,7 @@ pub(super) struct RawLlm {
     repeat_penalty: f32,
     seed: Option<u32>,
     local: RawLocalLlm,
+    fake: RawFakeLlm,
 }
 
 impl Default for RawLlm {
@@ -66,6 +83,7 @@ impl Default for RawLlm {
             repeat_penalty: 1.12,
             seed: None,
             local: RawLocalLlm::default(),
+            fake: RawFakeLlm::default(),
         }
     }
 }
@@ -83,6 +101,21 @@ struct RawLocalLlm {
 impl Default for RawLocalLlm {
     fn default() -> Self {
         Self { model: None, threads: default_threads(), queue_length: 4, slots: 4, context_tokens: None }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawFakeLlm {
+    context_tokens: usize,
+    concurrency: usize,
+    first_token_delay_ms: u64,
+    token_delay_ms: u64,
+}
+
+impl Default for RawFakeLlm {
+    fn default() -> Self {
+        Self { context_tokens: 4096, concurrency: 1024, first_token_delay_ms: 0, token_delay_ms: 0 }
     }
 }
 
@@ -113,6 +146,12 @@ impl RawLlm {
         if let Some(context) = self.local.context_tokens.filter(|context| *context < 512) {
             return Err(ConfigError::invalid("llm.local.context_tokens", context, "give at least 512"));
         }
+        if self.fake.context_tokens == 0 {
+            return Err(ConfigError::invalid("llm.fake.context_tokens", 0, "give at least 1"));
+        }
+        if self.fake.concurrency == 0 {
+            return Err(ConfigError::invalid("llm.fake.concurrency", 0, "give at least 1"));
+        }
         Ok(LlmConfig {
             backends: self.backends,
             max_reply_tokens: self.max_reply_tokens,
@@ -127,6 +166,12 @@ impl RawLlm {
                 queue_length: self.local.queue_length,
                 slots: self.local.slots,
                 context_tokens: self.local.context_tokens,
+            },
+            fake: FakeLlmConfig {
+                context_tokens: self.fake.context_tokens,
+                concurrency: self.fake.concurrency,
+                first_token_delay: Duration::from_millis(self.fake.first_token_delay_ms),
+                token_delay: Duration::from_millis(self.fake.token_delay_ms),
             },
         })
     }

@@ -18,7 +18,7 @@ mod tts;
 pub use conversation::ConversationConfig;
 pub use data::DataConfig;
 pub use embeddings::{EmbeddingsBackend, EmbeddingsConfig};
-pub use llm::{LlmBackend, LlmConfig, LocalLlmConfig};
+pub use llm::{FakeLlmConfig, LlmBackend, LlmConfig, LocalLlmConfig};
 pub use load::{Config, ConfigError, Overrides};
 pub use log::{LogConfig, LogFormat};
 pub use memory::MemoryConfig;

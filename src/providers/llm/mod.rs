@@ -1,16 +1,44 @@
 //! Language models: messages in, tokens out. Streaming is the base form; [`collect`] is the batch one.
 
+mod fake;
+mod ordered;
+mod stop;
+
+pub use fake::FakeLanguageModel;
+pub use ordered::Ordered;
+
 use std::pin::Pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{Description, ProviderError};
+use super::{BuildError, Description, ProviderError};
+use crate::config::{LlmBackend, LlmConfig};
 use crate::domain::ids::SessionId;
 use crate::domain::image::Image;
 use crate::domain::message::Role;
 use crate::domain::stage::EngineTiming;
+use crate::weights::ModelStore;
+
+/// The backends that the config names, in its order: alone, or behind one another.
+///
+/// # Errors
+/// Where a named backend has no weights, doesn't load, or is not in this build.
+pub fn build(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn LanguageModel>, BuildError> {
+    let mut backends = config.backends.iter().map(|backend| match backend {
+        LlmBackend::Local => local(config, models),
+        LlmBackend::Fake => Ok(Arc::new(FakeLanguageModel::new(&config.fake)) as Arc<dyn LanguageModel>),
+    });
+    let first = backends.next().expect("config validation names at least one backend")?;
+    let rest = backends.collect::<Result<Vec<_>, _>>()?;
+    Ok(if rest.is_empty() { first } else { Arc::new(Ordered::new(first, rest)) })
+}
+
+fn local(_config: &LlmConfig, _models: &ModelStore) -> Result<Arc<dyn LanguageModel>, BuildError> {
+    Err(ProviderError::NotEnabled { backend: "local", feature: "llm-llama" }.into())
+}
 
 #[async_trait]
 pub trait LanguageModel: Send + Sync {
@@ -28,6 +56,18 @@ pub trait LanguageModel: Send + Sync {
     /// `Busy` at once when the queue is full, `InvalidInput` where the prompt doesn't fit the context or the grammar
     /// doesn't parse, else as [`ProviderError`].
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError>;
+
+    /// Works ahead: computes the prompt of the request's session without generating, so that the next
+    /// [`stream`](LanguageModel::stream) of that session computes only what comes on top. Messages that end with the
+    /// person's are taken as a whole prompt, others as the beginning of one. A `stream` of the same session takes over
+    /// what is there. Backends without a prompt cache do nothing.
+    ///
+    /// # Errors
+    /// `Busy` where it would make someone wait, `Cancelled` where the token says so, else as `stream`. All of them may
+    /// be ignored: nothing is lost but the head start.
+    async fn prepare(&self, _request: &GenerationRequest) -> Result<(), ProviderError> {
+        Ok(())
+    }
 }
 
 pub type GenerationStream = Pin<Box<dyn Stream<Item = Result<Delta, ProviderError>> + Send>>;
