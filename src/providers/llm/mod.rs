@@ -22,18 +22,34 @@ use crate::domain::message::Role;
 use crate::domain::stage::EngineTiming;
 use crate::weights::ModelStore;
 
-/// The backends that the config names, in its order: alone, or behind one another.
+/// The backends that the config names, in its order: alone, or behind one another. One that can't be built is left out,
+/// with a warning.
 ///
 /// # Errors
-/// Where a named backend has no weights, doesn't load, or is not in this build.
+/// What the first backend said, where none can be built: it has no weights, doesn't load, or is not in this build.
 pub fn build(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn LanguageModel>, BuildError> {
-    let mut backends = config.backends.iter().map(|backend| match backend {
-        LlmBackend::Local => local(config, models),
-        LlmBackend::Fake => Ok(Arc::new(FakeLanguageModel::new(&config.fake)) as Arc<dyn LanguageModel>),
-    });
-    let first = backends.next().expect("config validation names at least one backend")?;
-    let rest = backends.collect::<Result<Vec<_>, _>>()?;
-    Ok(if rest.is_empty() { first } else { Arc::new(Ordered::new(first, rest)) })
+    let mut built = Vec::new();
+    let mut first_error = None;
+    for backend in &config.backends {
+        let outcome = match backend {
+            LlmBackend::Local => local(config, models),
+            LlmBackend::Fake => Ok(Arc::new(FakeLanguageModel::new(&config.fake)) as Arc<dyn LanguageModel>),
+        };
+        match outcome {
+            Ok(model) => built.push(model),
+            Err(error) => {
+                tracing::warn!(llm.backend = ?backend, error = %error, "a language model can't be built");
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    let mut built = built.into_iter();
+    match (built.next(), first_error) {
+        (Some(only), _) if built.len() == 0 => Ok(only),
+        (Some(first), _) => Ok(Arc::new(Ordered::new(first, built.collect()))),
+        (None, Some(error)) => Err(error),
+        (None, None) => unreachable!("config validation names at least one backend"),
+    }
 }
 
 fn local(_config: &LlmConfig, _models: &ModelStore) -> Result<Arc<dyn LanguageModel>, BuildError> {
