@@ -6,10 +6,14 @@ use std::time::Duration;
 pub enum AudioError {
     #[error("the recording is empty")]
     Empty,
-    #[error("this is not a recording that can be read ({found}); send WAV, MP3, FLAC, Ogg/Opus, WebM/Opus or MP4/AAC")]
+    /// `found` is a clause: "it is a PNG picture".
+    #[error("this is not a recording that can be read: {found}; send WAV, MP3, FLAC, Ogg, WebM/Opus or MP4/AAC")]
     UnknownFormat { found: String },
     #[error("the {format} recording is damaged: {reason}")]
     Damaged { format: &'static str, reason: String },
+    /// A container that is known around something that isn't.
+    #[error("the {format} recording holds sound that can't be read: {reason}")]
+    UnsupportedCodec { format: &'static str, reason: String },
     #[error("the recording lasts {} s; at least {} s are needed", .got.as_secs_f32(), .least.as_secs_f32())]
     TooShort { got: Duration, least: Duration },
     #[error("the recording lasts more than {} s, the longest that is taken", .most.as_secs())]

@@ -24,5 +24,5 @@ pub use log::{LogConfig, LogFormat};
 pub use memory::MemoryConfig;
 pub use models::{ModelReference, ModelsConfig};
 pub use server::ServerConfig;
-pub use stt::{LocalSttConfig, SttBackend, SttConfig};
+pub use stt::{FakeSttConfig, LocalSttConfig, SttBackend, SttConfig};
 pub use tts::{LocalTtsConfig, TtsBackend, TtsConfig};

@@ -13,6 +13,7 @@ pub struct SttConfig {
     /// ISO 639-1; `None` lets the model judge.
     pub language: Option<String>,
     pub local: LocalSttConfig,
+    pub fake: FakeSttConfig,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -31,17 +32,33 @@ pub struct LocalSttConfig {
     pub context_margin: Duration,
 }
 
+/// The backend without a model, for tests and demos of everything around it.
+#[derive(Debug, Clone)]
+pub struct FakeSttConfig {
+    /// What every recording with sound in it is said to say; `None` derives a text from the recording.
+    pub text: Option<String>,
+    /// How long each recording takes.
+    pub delay: Duration,
+    pub queue_length: usize,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawStt {
     backends: Vec<SttBackend>,
     language: Option<String>,
     local: RawLocalStt,
+    fake: RawFakeStt,
 }
 
 impl Default for RawStt {
     fn default() -> Self {
-        Self { backends: vec![SttBackend::Local], language: None, local: RawLocalStt::default() }
+        Self {
+            backends: vec![SttBackend::Local],
+            language: None,
+            local: RawLocalStt::default(),
+            fake: RawFakeStt::default(),
+        }
     }
 }
 
@@ -57,6 +74,20 @@ struct RawLocalStt {
 impl Default for RawLocalStt {
     fn default() -> Self {
         Self { model: None, threads: super::llm::default_threads(), queue_length: 4, context_margin_ms: 1500 }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawFakeStt {
+    text: Option<String>,
+    delay_ms: u64,
+    queue_length: usize,
+}
+
+impl Default for RawFakeStt {
+    fn default() -> Self {
+        Self { text: None, delay_ms: 0, queue_length: 64 }
     }
 }
 
@@ -76,6 +107,11 @@ impl RawStt {
                 threads: self.local.threads,
                 queue_length: self.local.queue_length,
                 context_margin: Duration::from_millis(self.local.context_margin_ms),
+            },
+            fake: FakeSttConfig {
+                text: self.fake.text,
+                delay: Duration::from_millis(self.fake.delay_ms),
+                queue_length: self.fake.queue_length,
             },
         })
     }

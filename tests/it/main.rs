@@ -1,5 +1,6 @@
 //! The one integration-test binary: the native libraries link once.
 
+mod audio;
 mod embeddings;
 mod llm;
 mod rooms;

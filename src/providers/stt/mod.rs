@@ -1,14 +1,22 @@
 //! Speech-to-text: a clip in, its words out.
 
+mod fake;
+mod ordered;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::{Description, ProviderError};
-use crate::domain::audio::Clip;
+use super::{BuildError, Description, ProviderError};
+use crate::config::{SttBackend, SttConfig};
+use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
+use crate::weights::ModelStore;
+
+pub use fake::FakeSpeechToText;
+pub use ordered::Ordered;
 
 #[async_trait]
 pub trait SpeechToText: Send + Sync {
@@ -50,4 +58,55 @@ impl std::fmt::Debug for Transcription {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Transcription({} bytes, {} segments)", self.text.len(), self.segments.len())
     }
+}
+
+/// The backends that the config names, in its order: alone, or behind one another. One that can't be built is left out,
+/// with a warning.
+///
+/// # Errors
+/// What the first backend said, where none can be built: it has no weights, doesn't load, or is not in this build.
+pub fn build(config: &SttConfig, models: &ModelStore) -> Result<Arc<dyn SpeechToText>, BuildError> {
+    let mut built = Vec::new();
+    let mut first_error = None;
+    for backend in &config.backends {
+        match build_one(*backend, config, models) {
+            Ok(backend) => built.push(backend),
+            Err(error) => {
+                tracing::warn!(stt.backend = ?backend, error = %error, "a speech-to-text backend can't be built");
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    let mut built = built.into_iter();
+    match (built.next(), first_error) {
+        (Some(only), _) if built.len() == 0 => Ok(only),
+        (Some(first), _) => Ok(Arc::new(Ordered::new(first, built.collect()))),
+        (None, Some(error)) => Err(error),
+        (None, None) => unreachable!("config validation names at least one backend"),
+    }
+}
+
+fn build_one(
+    backend: SttBackend,
+    config: &SttConfig,
+    models: &ModelStore,
+) -> Result<Arc<dyn SpeechToText>, BuildError> {
+    match backend {
+        SttBackend::Local => local(config, models),
+        SttBackend::Fake => Ok(Arc::new(FakeSpeechToText::start(&config.fake)?)),
+    }
+}
+
+fn local(_config: &SttConfig, _models: &ModelStore) -> Result<Arc<dyn SpeechToText>, BuildError> {
+    Err(ProviderError::NotEnabled { backend: "local", feature: "stt-whisper" }.into())
+}
+
+/// # Errors
+/// `InvalidInput` where the clip is not at the rate that every backend takes.
+fn check_rate(backend: &'static str, clip: &Clip) -> Result<(), ProviderError> {
+    if clip.rate == SampleRate::SPEECH {
+        return Ok(());
+    }
+    let reason = format!("the clip is at {} Hz; {} Hz is needed", clip.rate.0, SampleRate::SPEECH.0);
+    Err(ProviderError::InvalidInput { backend, reason })
 }

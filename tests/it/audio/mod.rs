@@ -1,0 +1,5 @@
+//! Recordings as they come from browsers, phones and files, decoded and brought to 16 kHz.
+
+mod containers;
+mod hostile;
+mod made;
