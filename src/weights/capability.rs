@@ -1,0 +1,50 @@
+//! What a model is for.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    Llm,
+    SpeechToText,
+    TextToSpeech,
+    Embeddings,
+    VoiceActivity,
+    /// The shared library that runs ONNX models.
+    OnnxRuntime,
+}
+
+impl Capability {
+    pub const ALL: [Self; 6] =
+        [Self::Llm, Self::SpeechToText, Self::TextToSpeech, Self::Embeddings, Self::VoiceActivity, Self::OnnxRuntime];
+
+    /// As in the manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Llm => "llm",
+            Self::SpeechToText => "speech_to_text",
+            Self::TextToSpeech => "text_to_speech",
+            Self::Embeddings => "embeddings",
+            Self::VoiceActivity => "voice_activity",
+            Self::OnnxRuntime => "onnx_runtime",
+        }
+    }
+
+    /// The files without which a model of this kind can't be loaded.
+    pub(super) fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::Llm | Self::SpeechToText | Self::VoiceActivity => &["weights"],
+            Self::TextToSpeech => &["weights", "config"],
+            Self::Embeddings => &["weights", "config", "tokenizer"],
+            Self::OnnxRuntime => &["library"],
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str(self.as_str())
+    }
+}
