@@ -25,4 +25,4 @@ pub use memory::MemoryConfig;
 pub use models::{ModelReference, ModelsConfig};
 pub use server::ServerConfig;
 pub use stt::{FakeSttConfig, LocalSttConfig, SttBackend, SttConfig};
-pub use tts::{LocalTtsConfig, TtsBackend, TtsConfig};
+pub use tts::{FakeTtsConfig, LocalTtsConfig, TtsBackend, TtsConfig};

@@ -1,8 +1,11 @@
 //! Text-to-speech.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::{ConfigError, ModelReference};
+use crate::domain::audio::SampleRate;
 
 #[derive(Debug, Clone)]
 pub struct TtsConfig {
@@ -11,6 +14,7 @@ pub struct TtsConfig {
     /// 1 is the voice's own pace.
     pub speed: f32,
     pub local: LocalTtsConfig,
+    pub fake: FakeTtsConfig,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -31,17 +35,33 @@ pub struct LocalTtsConfig {
     pub noise_width: Option<f32>,
 }
 
+/// How the backend without weights behaves.
+#[derive(Debug, Clone)]
+pub struct FakeTtsConfig {
+    pub sample_rate: SampleRate,
+    /// Sentences spoken at the same time; one more is told that it is busy.
+    pub concurrency: usize,
+    /// Before each chunk; a chunk is a word.
+    pub chunk_delay: Duration,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawTts {
     backends: Vec<TtsBackend>,
     speed: f32,
     local: RawLocalTts,
+    fake: RawFakeTts,
 }
 
 impl Default for RawTts {
     fn default() -> Self {
-        Self { backends: vec![TtsBackend::Local], speed: 1.0, local: RawLocalTts::default() }
+        Self {
+            backends: vec![TtsBackend::Local],
+            speed: 1.0,
+            local: RawLocalTts::default(),
+            fake: RawFakeTts::default(),
+        }
     }
 }
 
@@ -67,6 +87,20 @@ impl Default for RawLocalTts {
     }
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawFakeTts {
+    sample_rate_hz: u32,
+    concurrency: usize,
+    chunk_delay_ms: u64,
+}
+
+impl Default for RawFakeTts {
+    fn default() -> Self {
+        Self { sample_rate_hz: 22_050, concurrency: 1024, chunk_delay_ms: 0 }
+    }
+}
+
 impl RawTts {
     pub(super) fn validate(self) -> Result<TtsConfig, ConfigError> {
         if self.backends.is_empty() {
@@ -78,6 +112,23 @@ impl RawTts {
         if self.local.threads == 0 {
             return Err(ConfigError::invalid("tts.local.threads", 0, "give at least 1"));
         }
+        for (key, value) in
+            [("tts.local.noise_scale", self.local.noise_scale), ("tts.local.noise_width", self.local.noise_width)]
+        {
+            if let Some(value) = value.filter(|value| !(0.0..=2.0).contains(value)) {
+                return Err(ConfigError::invalid(key, value, "give a number from 0 to 2"));
+            }
+        }
+        if !(8_000..=48_000).contains(&self.fake.sample_rate_hz) {
+            return Err(ConfigError::invalid(
+                "tts.fake.sample_rate_hz",
+                self.fake.sample_rate_hz,
+                "give 8000 to 48000",
+            ));
+        }
+        if self.fake.concurrency == 0 {
+            return Err(ConfigError::invalid("tts.fake.concurrency", 0, "give at least 1"));
+        }
         Ok(TtsConfig {
             backends: self.backends,
             speed: self.speed,
@@ -87,6 +138,11 @@ impl RawTts {
                 queue_length: self.local.queue_length,
                 noise_scale: self.local.noise_scale,
                 noise_width: self.local.noise_width,
+            },
+            fake: FakeTtsConfig {
+                sample_rate: SampleRate(self.fake.sample_rate_hz),
+                concurrency: self.fake.concurrency,
+                chunk_delay: Duration::from_millis(self.fake.chunk_delay_ms),
             },
         })
     }

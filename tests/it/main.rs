@@ -4,3 +4,4 @@ mod audio;
 mod embeddings;
 mod llm;
 mod rooms;
+mod tts;

@@ -1,14 +1,60 @@
-//! Text-to-speech: a sentence in, sound out, in chunks.
+//! Text-to-speech: a sentence in, sound out, in chunks. Streaming is the base form; [`collect`] is the batch one.
+
+mod fake;
+mod ordered;
+
+pub use fake::FakeVoice;
+pub use ordered::Ordered;
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{Description, ProviderError};
+use super::{BuildError, Description, ProviderError};
+use crate::config::{TtsBackend, TtsConfig};
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
+use crate::weights::ModelStore;
+
+/// The paces that a request may ask for; 1 is the voice's own.
+const SPEEDS: std::ops::RangeInclusive<f32> = 0.25..=4.0;
+
+/// The backends that the config names, in its order: alone, or behind one another. One that can't be built is left out,
+/// with a warning.
+///
+/// # Errors
+/// What the first backend said, where none can be built: it has no weights, doesn't load, or is not in this build.
+pub fn build(config: &TtsConfig, models: &ModelStore) -> Result<Arc<dyn TextToSpeech>, BuildError> {
+    let mut built = Vec::new();
+    let mut first_error = None;
+    for backend in &config.backends {
+        let outcome = match backend {
+            TtsBackend::Local => local(config, models),
+            TtsBackend::Fake => Ok(Arc::new(FakeVoice::new(&config.fake)) as Arc<dyn TextToSpeech>),
+        };
+        match outcome {
+            Ok(voice) => built.push(voice),
+            Err(error) => {
+                tracing::warn!(tts.backend = ?backend, error = %error, "a voice can't be built");
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    let mut built = built.into_iter();
+    match (built.next(), first_error) {
+        (Some(only), _) if built.len() == 0 => Ok(only),
+        (Some(first), _) => Ok(Arc::new(Ordered::new(first, built.collect()))),
+        (None, Some(error)) => Err(error),
+        (None, None) => unreachable!("config validation names at least one backend"),
+    }
+}
+
+fn local(_config: &TtsConfig, _models: &ModelStore) -> Result<Arc<dyn TextToSpeech>, BuildError> {
+    Err(ProviderError::NotEnabled { backend: "local", feature: "tts-piper" }.into())
+}
 
 #[async_trait]
 pub trait TextToSpeech: Send + Sync {
@@ -20,11 +66,12 @@ pub trait TextToSpeech: Send + Sync {
     /// The voices that [`SpeechRequest::voice`] may name; the first is the default.
     fn voices(&self) -> Vec<String>;
 
-    /// Starts speaking `text`. Dropping the stream, or cancelling the request's token, stops at the next chunk.
+    /// Starts speaking `text`. Dropping the stream, or cancelling the request's token, stops at the next chunk; a
+    /// cancelled stream ends with `Cancelled`, so that half a sentence is not taken for a whole one.
     ///
     /// # Errors
-    /// `Busy` at once when the queue is full, `InvalidInput` for an unknown voice or text with nothing to say, else as
-    /// [`ProviderError`].
+    /// `Busy` at once when the queue is full, `InvalidInput` for an unknown voice, a pace out of range, or text with
+    /// nothing to say, else as [`ProviderError`].
     async fn speak(&self, request: SpeechRequest) -> Result<SpeechStream, ProviderError>;
 }
 
@@ -58,4 +105,21 @@ pub async fn collect(rate: SampleRate, mut stream: SpeechStream) -> Result<Speec
         whole.timing.inference += chunk.timing.inference;
     }
     Ok(whole)
+}
+
+/// What every backend asks of a request.
+fn check(backend: &'static str, request: &SpeechRequest, voices: &[impl AsRef<str>]) -> Result<(), ProviderError> {
+    let invalid = |reason: String| Err(ProviderError::InvalidInput { backend, reason });
+    if let Some(voice) = &request.voice
+        && !voices.iter().any(|known| known.as_ref() == voice)
+    {
+        return invalid(format!("it has no voice of that name; the first it has is {}", voices[0].as_ref()));
+    }
+    if !SPEEDS.contains(&request.speed) {
+        return invalid(format!("the speed is {}; give a number from 0.25 to 4", request.speed));
+    }
+    if !request.text.contains(char::is_alphanumeric) {
+        return invalid("the text has no word in it".into());
+    }
+    Ok(())
 }
