@@ -4,4 +4,5 @@ mod audio;
 mod embeddings;
 mod llm;
 mod rooms;
+mod routing;
 mod tts;
