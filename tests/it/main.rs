@@ -5,4 +5,5 @@ mod embeddings;
 mod llm;
 mod rooms;
 mod routing;
+mod store;
 mod tts;
