@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::{
     ConversationConfig, DataConfig, EmbeddingsConfig, LlmConfig, LogConfig, MemoryConfig, ModelsConfig, ServerConfig,
-    SttConfig, TtsConfig, conversation::RawConversation, data::RawData, embeddings::RawEmbeddings, llm::RawLlm,
-    log::RawLog, memory::RawMemory, models::RawModels, server::RawServer, stt::RawStt, tts::RawTts,
+    SttConfig, TtsConfig, VadConfig, conversation::RawConversation, data::RawData, embeddings::RawEmbeddings,
+    llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels, server::RawServer, stt::RawStt, tts::RawTts,
+    vad::RawVad,
 };
 
 /// Everything the program was told, validated.
@@ -16,6 +17,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub data: DataConfig,
     pub models: ModelsConfig,
+    pub vad: VadConfig,
     pub stt: SttConfig,
     pub llm: LlmConfig,
     pub tts: TtsConfig,
@@ -57,6 +59,7 @@ struct Raw {
     server: RawServer,
     data: RawData,
     models: RawModels,
+    vad: RawVad,
     stt: RawStt,
     llm: RawLlm,
     tts: RawTts,
@@ -78,6 +81,7 @@ impl Config {
             .prefix_separator("__")
             .separator("__")
             .list_separator(",")
+            .with_list_parse_key("vad.backends")
             .with_list_parse_key("stt.backends")
             .with_list_parse_key("llm.backends")
             .with_list_parse_key("tts.backends")
@@ -118,6 +122,7 @@ impl Config {
             server: raw.server.validate()?,
             data: raw.data.validate()?,
             models: raw.models.validate()?,
+            vad: raw.vad.validate()?,
             stt: raw.stt.validate()?,
             llm: raw.llm.validate()?,
             tts: raw.tts.validate()?,

@@ -14,6 +14,7 @@ mod models;
 mod server;
 mod stt;
 mod tts;
+mod vad;
 
 pub use conversation::ConversationConfig;
 pub use data::DataConfig;
@@ -26,3 +27,4 @@ pub use models::{ModelReference, ModelsConfig};
 pub use server::ServerConfig;
 pub use stt::{FakeSttConfig, LocalSttConfig, SttBackend, SttConfig};
 pub use tts::{FakeTtsConfig, LocalTtsConfig, TtsBackend, TtsConfig};
+pub use vad::{LocalVadConfig, VadBackend, VadConfig};

@@ -4,8 +4,11 @@
 pub mod embeddings;
 mod error;
 pub mod llm;
+#[cfg(any(feature = "tts-piper", feature = "vad-silero"))]
+mod onnx;
 pub mod stt;
 pub mod tts;
+pub mod vad;
 pub mod worker;
 
 pub use error::{BuildError, ProviderError};

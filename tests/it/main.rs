@@ -7,3 +7,4 @@ mod rooms;
 mod routing;
 mod store;
 mod tts;
+mod vad;

@@ -3,3 +3,6 @@
 mod containers;
 mod hostile;
 mod made;
+pub(crate) mod sounds;
+
+pub(crate) use made::original;

@@ -1,0 +1,52 @@
+//! ONNX Runtime, for every backend that runs an ONNX model: its shared library is loaded once in a process.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+
+use super::ProviderError;
+use crate::weights::InstalledModel;
+
+/// One thread at a time, since two must not load the library at once.
+static LOADING: Mutex<()> = Mutex::new(());
+
+/// A session of `model` on `threads` threads that sleep while they have nothing to do. `runtime` is the installed
+/// [`OnnxRuntime`](crate::weights::Capability::OnnxRuntime); the first one that a process loads serves it to its end.
+///
+/// # Errors
+/// `Failed` where the library or the model can't be loaded.
+pub(crate) fn session(
+    backend: &'static str,
+    runtime: &InstalledModel,
+    model: &Path,
+    threads: usize,
+) -> Result<Session, ProviderError> {
+    let failed = |what: &str, error: String| ProviderError::Failed { backend, reason: format!("{what}: {error}") };
+    let library = runtime
+        .file("library")
+        .ok_or_else(|| failed("ONNX Runtime", format!("the model {} names no library", runtime.name)))?;
+    load(library).map_err(|error| failed("ONNX Runtime can't be loaded", error.to_string()))?;
+    // A builder's errors carry the builder; only their text is of use.
+    let build = || -> Result<Session, String> {
+        Session::builder()
+            .map_err(|error| error.to_string())?
+            .with_optimization_level(GraphOptimizationLevel::All)
+            .map_err(|error| error.to_string())?
+            .with_intra_threads(threads)
+            .map_err(|error| error.to_string())?
+            .with_intra_op_spinning(false)
+            .map_err(|error| error.to_string())?
+            .commit_from_file(model)
+            .map_err(|error| error.to_string())
+    };
+    build().map_err(|error| failed("the ONNX model can't be loaded", error))
+}
+
+fn load(library: &Path) -> ort::Result<()> {
+    let _one_at_a_time = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+    // Both calls do nothing when they have been made before: `commit` then says `false`.
+    ort::init_from(library)?.with_name("rose").with_telemetry(false).commit();
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! Voice activity detection.
+
+mod contract;
+mod silero;
