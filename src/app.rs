@@ -1,1 +1,137 @@
-//! Composition root: [`Config`](crate::config::Config) → the ports, ready to serve.
+//! Composition root: [`Config`] → the stores, the ports and what stands on them, ready to serve.
+
+use std::sync::Arc;
+
+use crate::config::{Config, SttBackend};
+use crate::conversation::{Conversation, ConversationError, Parts, StartError};
+use crate::graph::routing::RouteClassifier;
+use crate::memory::Memories;
+use crate::providers::{BuildError, Description, ProviderError, embeddings, llm, stt, tts, vad};
+use crate::store::{BlobStore, FileBlobs, SessionStore, SqliteStore, StoreError};
+use crate::weights::{ModelStore, WeightsError};
+
+/// Everything that a server, a job or a command needs. Its engines are loaded and warm.
+pub struct App {
+    pub config: Config,
+    pub store: SqliteStore,
+    pub sessions: Arc<dyn SessionStore>,
+    pub blobs: Arc<dyn BlobStore>,
+    pub memories: Arc<Memories>,
+    pub conversation: Arc<Conversation>,
+    services: Vec<(&'static str, Description)>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Port(#[from] BuildError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("the turns that were cut off can't be ended: {0}")]
+    Resume(#[source] ConversationError),
+    #[error("an engine's thread ended while it loaded")]
+    Loading,
+}
+
+impl App {
+    /// Opens the data, loads the engines side by side, and ends the turns that a crash cut off.
+    ///
+    /// # Errors
+    /// Where the data folder is in use, a model is missing, or a backend can't be built.
+    pub async fn build(config: Config) -> Result<Self, AppError> {
+        let (store, ports, config) = tokio::task::spawn_blocking(move || {
+            let store = SqliteStore::open(&config.data)?;
+            let ports = Ports::load(&config)?;
+            Ok::<_, AppError>((store, ports, config))
+        })
+        .await
+        .map_err(|_| AppError::Loading)??;
+
+        let embedded_by = ports.embedder.describe();
+        store.bind_embedding_model(&embedded_by.model, ports.embedder.dimension()).await?;
+        let services = vec![
+            ("speech_to_text", ports.stt.describe()),
+            ("llm", ports.llm.describe()),
+            ("text_to_speech", ports.tts.describe()),
+            ("embeddings", embedded_by),
+            ("store", Description { backend: "sqlite", model: "sqlite-vec".into() }),
+        ];
+        let sessions: Arc<dyn SessionStore> = Arc::new(store.clone());
+        let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::new(&store));
+        let memories = Arc::new(Memories::new(Arc::new(store.clone()), ports.embedder, config.memory.clone()));
+        let parts = Parts {
+            stt: ports.stt,
+            llm: ports.llm,
+            tts: ports.tts,
+            memories: Arc::clone(&memories),
+            routes: RouteClassifier::new(),
+            sessions: Arc::clone(&sessions),
+            checkpoints: Arc::new(store.clone()),
+            blobs: Arc::clone(&blobs),
+            clock: jiff::Zoned::now,
+        };
+        let conversation = Arc::new(Conversation::new(parts, &config)?);
+        let resumed = conversation.resume_unfinished().await.map_err(AppError::Resume)?;
+        if resumed > 0 {
+            tracing::info!(turns = resumed, "ended the turns that were cut off");
+        }
+        Ok(Self { config, store, sessions, blobs, memories, conversation, services })
+    }
+
+    /// Which backend stands behind each port.
+    pub fn describe(&self) -> Vec<(&'static str, Description)> {
+        self.services.clone()
+    }
+
+    /// Waits until no turn runs, nor anything that comes after one.
+    pub async fn close(&self) {
+        self.conversation.idle().await;
+    }
+}
+
+struct Ports {
+    stt: Arc<dyn stt::SpeechToText>,
+    llm: Arc<dyn llm::LanguageModel>,
+    tts: Arc<dyn tts::TextToSpeech>,
+    embedder: Arc<dyn embeddings::Embedder>,
+}
+
+impl Ports {
+    /// Each on a thread of its own: the slowest decides how long it takes.
+    fn load(config: &Config) -> Result<Self, AppError> {
+        let models = ModelStore::open(&config.models)?;
+        let models = &models;
+        let detector = detector(config, models)?;
+        std::thread::scope(|scope| {
+            let stt = scope.spawn(move || stt::build(&config.stt, models, detector));
+            let llm = scope.spawn(|| llm::build(&config.llm, models));
+            let tts = scope.spawn(|| tts::build(&config.tts, models));
+            let embedder = scope.spawn(|| embeddings::build(&config.embeddings, models));
+            Ok(Self {
+                stt: stt.join().map_err(|_| AppError::Loading)??,
+                llm: llm.join().map_err(|_| AppError::Loading)??,
+                tts: tts.join().map_err(|_| AppError::Loading)??,
+                embedder: embedder.join().map_err(|_| AppError::Loading)??,
+            })
+        })
+    }
+}
+
+/// What keeps silence from the local model; a build without it transcribes recordings as they are.
+pub(crate) fn detector(
+    config: &Config,
+    models: &ModelStore,
+) -> Result<Option<Arc<dyn vad::VoiceActivityDetector>>, BuildError> {
+    if !config.stt.backends.contains(&SttBackend::Local) {
+        return Ok(None);
+    }
+    match vad::build(&config.vad, models) {
+        Ok(detector) => Ok(Some(detector)),
+        Err(BuildError::Provider(ProviderError::NotEnabled { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

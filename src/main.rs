@@ -1,3 +1,7 @@
 //! Thin entry: everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rose::cli::main()
+}

@@ -1,1 +1,115 @@
 //! The command line: results to stdout, everything else to stderr.
+//!
+//! Exit codes: 0 done, 1 it failed, 2 the command or the settings were wrong.
+
+pub mod chat;
+pub mod doctor;
+pub mod models;
+pub mod say;
+pub mod serve;
+pub mod transcribe;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Overrides};
+
+const EXAMPLES: &str = "\
+Examples:
+  rose models pull tiny                                   fetch the small models (about 500 MB)
+  rose serve --models tiny                                serve on http://127.0.0.1:8080
+  rose chat                                               talk in the terminal
+  rose say \"Good evening.\" -o evening.wav                 speak a text
+  rose transcribe memo.webm                               print the words of a recording
+  rose doctor                                             what is missing, and how to get it
+
+Settings come from rose.toml, ROSE__SECTION__KEY variables and the options, the later outranking the former;
+rose.example.toml documents each. RUST_LOG sets what is logged.";
+
+#[derive(Parser)]
+#[command(name = "rose", version, about = "A voice companion that listens, remembers and answers aloud.", after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Args)]
+struct Settings {
+    /// The settings file [default: rose.toml, where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where conversations, memories and recordings are kept [default: data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where model files are kept [default: models/weights]
+    #[arg(long, global = true, value_name = "DIR")]
+    models_dir: Option<PathBuf>,
+    /// The set of models: tiny or laptop [default: tiny]
+    #[arg(long = "models", global = true, value_name = "SET")]
+    model_set: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::ServeCommand),
+    Models(models::ModelsCommand),
+    Chat(chat::ChatCommand),
+    Say(say::SayCommand),
+    Transcribe(transcribe::TranscribeCommand),
+    Doctor(doctor::DoctorCommand),
+}
+
+/// Parses the command line, runs the command and gives the process its exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::from(if error.downcast_ref::<ConfigError>().is_some() { 2 } else { 1 })
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "this is where a command's failure is told to the person")]
+fn report(error: &anyhow::Error) {
+    // A reader that went away (`rose chat | head`) wants no complaint.
+    let broken_pipe = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe);
+    if !broken_pipe {
+        eprintln!("rose: {error:#}");
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let mut overrides = Overrides {
+        file: cli.settings.config,
+        bind: None,
+        data_dir: cli.settings.data_dir,
+        models_dir: cli.settings.models_dir,
+        model_set: cli.settings.model_set,
+    };
+    match cli.command {
+        Command::Serve(command) => {
+            overrides.bind.clone_from(&command.bind);
+            serve::run(Config::load(&overrides)?)
+        }
+        Command::Models(command) => command.run(&Config::load(&overrides)?),
+        Command::Doctor(command) => command.run(&Config::load(&overrides)?),
+        Command::Chat(command) => command.run(Config::load(&overrides)?),
+        Command::Say(command) => command.run(&Config::load(&overrides)?),
+        Command::Transcribe(command) => command.run(&Config::load(&overrides)?),
+    }
+}
+
+/// The runtime of commands that serve no one but this terminal.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}

@@ -87,6 +87,7 @@ impl Config {
             .with_list_parse_key("tts.backends")
             .with_list_parse_key("embeddings.backends")
             .with_list_parse_key("server.allowed_origins")
+            .with_list_parse_key("server.trusted_proxies")
             .try_parsing(true);
         let raw: Raw = config::Config::builder()
             .add_source(file.format(config::FileFormat::Toml))

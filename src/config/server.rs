@@ -1,6 +1,7 @@
 //! The HTTP side.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 
 use serde::Deserialize;
 
@@ -13,9 +14,11 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     pub max_upload_bytes: usize,
     /// Per address, over the routes that run a model; `None` is no limit.
-    pub rate_limit_per_minute: Option<u32>,
+    pub rate_limit_per_minute: Option<NonZeroU32>,
     /// Loopback is not limited.
     pub rate_limit_loopback: bool,
+    /// Proxies of ours, whose `x-forwarded-for` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Sends cookies over HTTPS only, and HSTS.
     pub https: bool,
 }
@@ -28,6 +31,7 @@ pub(super) struct RawServer {
     max_upload_bytes: usize,
     rate_limit_per_minute: u32,
     rate_limit_loopback: bool,
+    trusted_proxies: Vec<IpAddr>,
     https: bool,
 }
 
@@ -39,6 +43,7 @@ impl Default for RawServer {
             max_upload_bytes: 10 * 1024 * 1024,
             rate_limit_per_minute: 10,
             rate_limit_loopback: false,
+            trusted_proxies: Vec::new(),
             https: false,
         }
     }
@@ -52,12 +57,24 @@ impl RawServer {
         if self.max_upload_bytes == 0 {
             return Err(ConfigError::invalid("server.max_upload_bytes", 0, "give at least 1"));
         }
+        for origin in &self.allowed_origins {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            if !origin.is_ascii() || !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#', ' ']))
+            {
+                return Err(ConfigError::invalid(
+                    "server.allowed_origins",
+                    origin,
+                    "give scheme, host and port alone, such as https://rose.example",
+                ));
+            }
+        }
         Ok(ServerConfig {
             bind,
             allowed_origins: self.allowed_origins,
             max_upload_bytes: self.max_upload_bytes,
-            rate_limit_per_minute: (self.rate_limit_per_minute > 0).then_some(self.rate_limit_per_minute),
+            rate_limit_per_minute: NonZeroU32::new(self.rate_limit_per_minute),
             rate_limit_loopback: self.rate_limit_loopback,
+            trusted_proxies: self.trusted_proxies,
             https: self.https,
         })
     }

@@ -9,3 +9,4 @@ pub mod message;
 pub mod route;
 pub mod session;
 pub mod stage;
+pub mod word_error_rate;

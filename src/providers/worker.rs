@@ -3,11 +3,13 @@
 //! A full queue answers "busy" at once. A job whose caller has gone is skipped. The caller's tracing span travels
 //! with the job, so that what the engine logs stands under the turn it belongs to.
 
+use std::pin::Pin;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use futures::Stream;
+use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
 
 use super::ProviderError;
@@ -84,6 +86,45 @@ impl<E: 'static> Worker<E> {
         })
     }
 
+    /// Runs `job` on the engine's thread; what it sends through its outlet comes as a stream, and so does the error that
+    /// it ends with. The stream holds whatever is sent, so that a slow listener never holds the engine; dropping it
+    /// tells the job, at its next send, that nobody listens.
+    ///
+    /// # Errors
+    /// `Busy` when the queue is full; `Failed` when the engine's thread has ended.
+    pub fn stream<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut E, &Outlet<T>) -> Result<(), ProviderError> + Send + 'static,
+    ) -> Result<JobStream<T>, ProviderError> {
+        let (outlet, inlet) = mpsc::unbounded_channel();
+        let span = Span::current();
+        let submitted = Instant::now();
+        let task: Task<E> = Box::new(move |engine| {
+            if outlet.is_closed() {
+                return;
+            }
+            let _entered = span.entered();
+            let outlet = Outlet { queue: outlet, queued: submitted.elapsed() };
+            let end = job(engine, &outlet);
+            // Whoever has dropped the stream does not want its end.
+            let _ = outlet.queue.send(Sent::End(end));
+        });
+        self.submit(task)?;
+        let backend = self.backend;
+        Ok(Box::pin(futures::stream::unfold(Some(inlet), move |inlet| async move {
+            let mut inlet = inlet?;
+            match inlet.recv().await {
+                Some(Sent::Item(item)) => Some((Ok(item), Some(inlet))),
+                Some(Sent::End(Ok(()))) => None,
+                Some(Sent::End(Err(error))) => Some((Err(error), None)),
+                None => {
+                    let reason = "the job broke off".into();
+                    Some((Err(ProviderError::Failed { backend, reason }), None))
+                }
+            }
+        })))
+    }
+
     fn submit(&self, task: Task<E>) -> Result<(), ProviderError> {
         let queue = self.queue.as_ref().expect("the queue is there until drop");
         queue.try_send(task).map_err(|error| match error {
@@ -92,6 +133,34 @@ impl<E: 'static> Worker<E> {
                 ProviderError::Failed { backend: self.backend, reason: "the engine's thread has ended".into() }
             }
         })
+    }
+}
+
+/// What a streaming job sends.
+pub type JobStream<T> = Pin<Box<dyn Stream<Item = Result<T, ProviderError>> + Send>>;
+
+enum Sent<T> {
+    Item(T),
+    /// Told apart from a job that panicked, which just falls silent.
+    End(Result<(), ProviderError>),
+}
+
+/// Where a streaming job sends what it makes.
+pub struct Outlet<T> {
+    queue: mpsc::UnboundedSender<Sent<T>>,
+    /// How long the job waited for the engine.
+    pub queued: Duration,
+}
+
+impl<T> Outlet<T> {
+    /// # Errors
+    /// `Cancelled` where nobody listens any more.
+    pub fn send(&self, item: T) -> Result<(), ProviderError> {
+        self.queue.send(Sent::Item(item)).map_err(|_| ProviderError::Cancelled)
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
     }
 }
 

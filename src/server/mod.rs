@@ -1,1 +1,23 @@
 //! The only room that knows HTTP.
+
+mod access_log;
+mod client_address;
+mod cookie_key;
+mod error;
+mod extract;
+mod identity;
+mod openapi;
+mod rate_limit;
+mod request_id;
+mod router;
+mod routes;
+mod run;
+mod security;
+mod state;
+mod turn;
+
+pub use cookie_key::CookieKeyError;
+pub use error::{ApiError, ErrorBody, ErrorCode, ErrorEnvelope};
+pub use openapi::document;
+pub use run::{RunError, run};
+pub use state::Server;

@@ -1,10 +1,21 @@
 //! The one integration-test binary: the native libraries link once.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test may fail loudly, and says what it saw"
+)]
+
 mod audio;
 mod embeddings;
+mod graph;
 mod llm;
 mod rooms;
 mod routing;
+mod server;
 mod store;
+mod support;
 mod tts;
 mod vad;
+mod weights;

@@ -1,10 +1,14 @@
 //! Language models: messages in, tokens out. Streaming is the base form; [`collect`] is the batch one.
 
 mod fake;
+#[cfg(feature = "llm-llama")]
+mod llama;
 mod ordered;
 mod stop;
 
 pub use fake::FakeLanguageModel;
+#[cfg(feature = "llm-llama")]
+pub use llama::LlamaLanguageModel;
 pub use ordered::Ordered;
 
 use std::pin::Pin;
@@ -20,6 +24,8 @@ use crate::domain::ids::SessionId;
 use crate::domain::image::Image;
 use crate::domain::message::Role;
 use crate::domain::stage::EngineTiming;
+#[cfg(feature = "llm-llama")]
+use crate::weights::Capability;
 use crate::weights::ModelStore;
 
 /// The backends that the config names, in its order: alone, or behind one another. One that can't be built is left out,
@@ -52,6 +58,17 @@ pub fn build(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn Language
     }
 }
 
+#[cfg(feature = "llm-llama")]
+fn local(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn LanguageModel>, BuildError> {
+    let installed = models.installed(Capability::Llm, &config.local.model)?;
+    let weights = installed.file("weights").ok_or_else(|| ProviderError::Failed {
+        backend: "local",
+        reason: format!("the model {} names no weights", installed.name),
+    })?;
+    Ok(Arc::new(LlamaLanguageModel::load(installed.name.clone(), weights, &config.local)?))
+}
+
+#[cfg(not(feature = "llm-llama"))]
 fn local(_config: &LlmConfig, _models: &ModelStore) -> Result<Arc<dyn LanguageModel>, BuildError> {
     Err(ProviderError::NotEnabled { backend: "local", feature: "llm-llama" }.into())
 }

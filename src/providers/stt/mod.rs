@@ -2,6 +2,10 @@
 
 mod fake;
 mod ordered;
+#[cfg(feature = "stt-whisper")]
+mod trim;
+#[cfg(feature = "stt-whisper")]
+mod whisper;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use super::vad::VoiceActivityDetector;
 use super::{BuildError, Description, ProviderError};
 use crate::config::{SttBackend, SttConfig};
 use crate::domain::audio::{Clip, SampleRate};
@@ -17,6 +22,8 @@ use crate::weights::ModelStore;
 
 pub use fake::FakeSpeechToText;
 pub use ordered::Ordered;
+#[cfg(feature = "stt-whisper")]
+pub use whisper::Whisper;
 
 #[async_trait]
 pub trait SpeechToText: Send + Sync {
@@ -61,15 +68,23 @@ impl std::fmt::Debug for Transcription {
 }
 
 /// The backends that the config names, in its order: alone, or behind one another. One that can't be built is left out,
-/// with a warning.
+/// with a warning. `detector` keeps silence from the local model; without one it transcribes clips as they are.
 ///
 /// # Errors
 /// What the first backend said, where none can be built: it has no weights, doesn't load, or is not in this build.
-pub fn build(config: &SttConfig, models: &ModelStore) -> Result<Arc<dyn SpeechToText>, BuildError> {
+pub fn build(
+    config: &SttConfig,
+    models: &ModelStore,
+    detector: Option<Arc<dyn VoiceActivityDetector>>,
+) -> Result<Arc<dyn SpeechToText>, BuildError> {
     let mut built = Vec::new();
     let mut first_error = None;
     for backend in &config.backends {
-        match build_one(*backend, config, models) {
+        let outcome = match backend {
+            SttBackend::Local => local(config, models, detector.clone()),
+            SttBackend::Fake => fake(config),
+        };
+        match outcome {
             Ok(backend) => built.push(backend),
             Err(error) => {
                 tracing::warn!(stt.backend = ?backend, error = %error, "a speech-to-text backend can't be built");
@@ -86,19 +101,27 @@ pub fn build(config: &SttConfig, models: &ModelStore) -> Result<Arc<dyn SpeechTo
     }
 }
 
-fn build_one(
-    backend: SttBackend,
+#[cfg(feature = "stt-whisper")]
+fn local(
     config: &SttConfig,
     models: &ModelStore,
+    detector: Option<Arc<dyn VoiceActivityDetector>>,
 ) -> Result<Arc<dyn SpeechToText>, BuildError> {
-    match backend {
-        SttBackend::Local => local(config, models),
-        SttBackend::Fake => Ok(Arc::new(FakeSpeechToText::start(&config.fake)?)),
-    }
+    let model = models.installed(crate::weights::Capability::SpeechToText, &config.local.model)?;
+    Ok(Arc::new(Whisper::load(model, config, detector)?))
 }
 
-fn local(_config: &SttConfig, _models: &ModelStore) -> Result<Arc<dyn SpeechToText>, BuildError> {
+#[cfg(not(feature = "stt-whisper"))]
+fn local(
+    _config: &SttConfig,
+    _models: &ModelStore,
+    _detector: Option<Arc<dyn VoiceActivityDetector>>,
+) -> Result<Arc<dyn SpeechToText>, BuildError> {
     Err(ProviderError::NotEnabled { backend: "local", feature: "stt-whisper" }.into())
+}
+
+fn fake(config: &SttConfig) -> Result<Arc<dyn SpeechToText>, BuildError> {
+    Ok(Arc::new(FakeSpeechToText::start(&config.fake)?))
 }
 
 /// # Errors

@@ -2,9 +2,13 @@
 
 mod fake;
 mod ordered;
+#[cfg(feature = "tts-piper")]
+mod piper;
 
 pub use fake::FakeVoice;
 pub use ordered::Ordered;
+#[cfg(feature = "tts-piper")]
+pub use piper::{Piper, Rendering};
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -52,6 +56,16 @@ pub fn build(config: &TtsConfig, models: &ModelStore) -> Result<Arc<dyn TextToSp
     }
 }
 
+#[cfg(feature = "tts-piper")]
+fn local(config: &TtsConfig, models: &ModelStore) -> Result<Arc<dyn TextToSpeech>, BuildError> {
+    use crate::config::ModelReference;
+    use crate::weights::Capability;
+    let voice = models.installed(Capability::TextToSpeech, &config.local.model)?;
+    let runtime = models.installed(Capability::OnnxRuntime, &ModelReference::FromSet)?;
+    Ok(Arc::new(Piper::load(voice, runtime, &config.local, Rendering::Live)?))
+}
+
+#[cfg(not(feature = "tts-piper"))]
 fn local(_config: &TtsConfig, _models: &ModelStore) -> Result<Arc<dyn TextToSpeech>, BuildError> {
     Err(ProviderError::NotEnabled { backend: "local", feature: "tts-piper" }.into())
 }

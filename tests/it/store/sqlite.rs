@@ -91,7 +91,7 @@ fn a_newer_version_or_another_program_is_told_apart_from_damage() {
     drop(raw);
     assert!(matches!(SqliteStore::open(&config), Err(StoreError::Damaged(_))));
 
-    std::fs::write(config.database(), [b"This is a letter, not a database. "; 200].concat()).unwrap();
+    std::fs::write(config.database(), b"This is a letter, not a database. ".repeat(200)).unwrap();
     assert!(matches!(SqliteStore::open(&config), Err(StoreError::Damaged(_))));
     assert!(std::fs::read(config.database()).unwrap().starts_with(b"This is a letter"), "it was not overwritten");
 }

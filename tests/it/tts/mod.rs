@@ -3,6 +3,8 @@
 mod contract;
 mod fake;
 mod ordered;
+#[cfg(feature = "tts-piper")]
+mod piper;
 
 use std::sync::Arc;
 

@@ -1,0 +1,238 @@
+//! llama.cpp in this process: any GGUF model. One thread owns the engine; sessions share its batches and its KV cache.
+
+mod engine;
+mod prompt;
+mod raw;
+mod reply;
+mod sampler;
+mod sequence;
+mod slots;
+mod utf8;
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use llama_cpp_2::llama_backend::LlamaBackend;
+use llama_cpp_2::model::LlamaModel;
+use llama_cpp_2::model::params::LlamaModelParams;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tracing::Span;
+
+use self::engine::{Engine, EngineSettings};
+use self::prompt::{Prompt, Prompter};
+use self::reply::Reply;
+use self::sequence::{Job, Kind, ReplyJob};
+use super::{ChatMessage, GenerationRequest, GenerationStream, LanguageModel};
+use crate::config::LocalLlmConfig;
+use crate::domain::message::Role;
+use crate::providers::{Description, ProviderError};
+
+const BACKEND: &str = "local";
+
+/// Pieces that the engine may be ahead of a reader, before that reader's sequence rests.
+const PIECES_AHEAD: usize = 32;
+
+/// A slot's context where the config names none.
+const DEFAULT_CONTEXT: usize = 4096;
+
+/// Prompts longer than this are tokenised off the async threads.
+const LONG_PROMPT_BYTES: usize = 16 * 1024;
+
+pub struct LlamaLanguageModel {
+    name: String,
+    model: Arc<LlamaModel>,
+    prompter: Arc<Prompter>,
+    context_tokens: usize,
+    /// Requests that run or wait.
+    places: Arc<Semaphore>,
+    /// Of those, how many only wait: work ahead doesn't begin where people wait.
+    queue_length: usize,
+    ahead: Arc<Semaphore>,
+    /// `None` only while dropping.
+    jobs: Option<mpsc::UnboundedSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LlamaLanguageModel {
+    /// Loads and warms the model. `name` is what health shows.
+    ///
+    /// # Errors
+    /// `Failed` where the file isn't a model that llama.cpp knows, its chat template is unknown, or memory lacks.
+    pub fn load(name: String, weights: &Path, config: &LocalLlmConfig) -> Result<Self, ProviderError> {
+        let model = Arc::new(
+            LlamaModel::load_from_file(backend()?, weights, &LlamaModelParams::default())
+                .map_err(|error| failed(format!("can't load {name}: {error}")))?,
+        );
+        let trained = usize::try_from(model.n_ctx_train()).unwrap_or(usize::MAX);
+        let context_tokens = config.context_tokens.unwrap_or(DEFAULT_CONTEXT).min(trained);
+        let prompter = Arc::new(Prompter::new(Arc::clone(&model))?);
+        let settings = EngineSettings { sessions: config.slots, context_tokens, threads: config.threads };
+        let (jobs, inbox) = mpsc::unbounded_channel();
+        let (ready, loaded) = std::sync::mpsc::channel();
+        let engine_model = Arc::clone(&model);
+        let thread = std::thread::Builder::new()
+            .name("engine-llm".into())
+            .spawn(move || match Engine::new(engine_model, &settings) {
+                Ok(engine) => {
+                    // The receiver waits below.
+                    drop(ready.send(Ok(())));
+                    engine.run(inbox);
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            })
+            .map_err(|error| failed(format!("can't start a thread: {error}")))?;
+        loaded.recv().map_err(|_| failed("the engine panicked while loading".into()))??;
+        Ok(Self {
+            name,
+            model,
+            prompter,
+            context_tokens,
+            places: Arc::new(Semaphore::new(config.slots + config.queue_length)),
+            queue_length: config.queue_length,
+            ahead: Arc::new(Semaphore::new(config.slots)),
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    async fn prompt(&self, messages: &[ChatMessage], generation: bool) -> Result<Prompt, ProviderError> {
+        if messages.is_empty() {
+            return Err(invalid("the prompt has no messages".into()));
+        }
+        if messages.iter().any(|message| !message.images.is_empty()) {
+            return Err(invalid("this model takes no images".into()));
+        }
+        let bytes: usize = messages.iter().map(|message| message.text.len()).sum();
+        let prompt = if bytes <= LONG_PROMPT_BYTES {
+            self.prompter.prompt(messages, generation)?
+        } else {
+            let (prompter, messages) = (Arc::clone(&self.prompter), messages.to_vec());
+            tokio::task::spawn_blocking(move || prompter.prompt(&messages, generation))
+                .await
+                .map_err(|_| failed("tokenising ended without an answer".into()))??
+        };
+        if prompt.len() >= self.context_tokens {
+            return Err(too_long(prompt.len(), self.context_tokens));
+        }
+        Ok(prompt)
+    }
+
+    fn submit(
+        &self,
+        prompt: Prompt,
+        request: &GenerationRequest,
+        kind: Kind,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(), ProviderError> {
+        let job = Job {
+            prompt,
+            session: request.session,
+            cancel: request.cancel.clone(),
+            submitted: Instant::now(),
+            span: Span::current(),
+            kind,
+            _place: place,
+        };
+        let jobs = self.jobs.as_ref().expect("the engine's inbox is there until drop");
+        jobs.send(job).map_err(|_| failed("the engine's thread has ended".into()))
+    }
+}
+
+#[async_trait]
+impl LanguageModel for LlamaLanguageModel {
+    fn describe(&self) -> Description {
+        Description { backend: BACKEND, model: self.name.clone() }
+    }
+
+    fn context_tokens(&self) -> usize {
+        self.context_tokens
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        self.prompter.count(text)
+    }
+
+    async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
+        if request.cancel.is_cancelled() {
+            return Err(ProviderError::Cancelled);
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
+        let prompt = self.prompt(&request.messages, true).await?;
+        if let Some(grammar) = &request.grammar {
+            sampler::check_grammar(&self.model, grammar).map_err(invalid)?;
+        }
+        let (pieces, received) = mpsc::channel(PIECES_AHEAD);
+        let (ending, ended) = oneshot::channel();
+        let kind = Kind::Reply(Box::new(ReplyJob {
+            max_tokens: request.max_tokens,
+            sampling: request.sampling,
+            grammar: request.grammar.clone(),
+            stop: request.stop.clone(),
+            pieces,
+            ending,
+        }));
+        self.submit(prompt, &request, kind, place)?;
+        Ok(Reply { pieces: received, ending: ended, cancel: request.cancel }.into_stream())
+    }
+
+    async fn prepare(&self, request: &GenerationRequest) -> Result<(), ProviderError> {
+        if request.session.is_none() {
+            return Ok(());
+        }
+        if self.places.available_permits() <= self.queue_length {
+            return Err(busy());
+        }
+        let place = Arc::clone(&self.ahead).try_acquire_owned().map_err(|_| busy())?;
+        let whole = request.messages.last().is_some_and(|message| message.role == Role::User);
+        let prompt = self.prompt(&request.messages, whole).await?;
+        let (done, outcome) = oneshot::channel();
+        self.submit(prompt, request, Kind::Ahead(done), place)?;
+        tokio::select! {
+            outcome = outcome => outcome.map_err(|_| failed("the engine's thread has ended".into()))?,
+            () = request.cancel.cancelled() => Err(ProviderError::Cancelled),
+        }
+    }
+}
+
+/// Ends within a step: whatever still runs is cancelled.
+impl Drop for LlamaLanguageModel {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the language model's thread panicked");
+        }
+    }
+}
+
+/// llama.cpp is started once in a process, and stays.
+fn backend() -> Result<&'static LlamaBackend, ProviderError> {
+    static STARTED: OnceLock<Result<LlamaBackend, String>> = OnceLock::new();
+    STARTED
+        .get_or_init(|| {
+            raw::log_to_tracing();
+            LlamaBackend::init().map_err(|error| error.to_string())
+        })
+        .as_ref()
+        .map_err(|error| failed(format!("llama.cpp can't start: {error}")))
+}
+
+fn failed(reason: String) -> ProviderError {
+    ProviderError::Failed { backend: BACKEND, reason }
+}
+
+fn invalid(reason: String) -> ProviderError {
+    ProviderError::InvalidInput { backend: BACKEND, reason }
+}
+
+fn too_long(tokens: usize, context: usize) -> ProviderError {
+    invalid(format!("the prompt has {tokens} tokens, the context holds {context}"))
+}
+
+fn busy() -> ProviderError {
+    ProviderError::Busy { backend: BACKEND, retry_after: Duration::from_secs(1) }
+}

@@ -1,0 +1,263 @@
+//! The engine's own thread: samples in, segments out.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState};
+
+use super::judge::Tokens;
+use super::{BACKEND, failed, text};
+use crate::config::LocalSttConfig;
+use crate::domain::audio::SampleRate;
+use crate::providers::ProviderError;
+
+/// Encoder frames for each second of sound: a mel frame each 10 ms, halved by the second convolution.
+const FRAMES_PER_SECOND: f32 = 50.0;
+
+/// What the model hears at once; longer clips are heard window by window.
+const WINDOW: Duration = Duration::from_secs(30);
+
+/// A token of text is written at most so often: twice as fast as people speak.
+const TOKENS_PER_SECOND: f32 = 12.0;
+
+/// Tokens that a clip may take whatever its length.
+const SPARE_TOKENS: f32 = 24.0;
+
+/// Each timestamp token is so much later than the one before.
+const TIMESTAMP_STEP: Duration = Duration::from_millis(20);
+
+/// A language that the model knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Language(&'static str);
+
+impl Language {
+    /// # Errors
+    /// `InvalidInput` where Whisper, or this model, doesn't know it.
+    pub(super) fn of(code: &str, multilingual: bool) -> Result<Self, ProviderError> {
+        let known = whisper_rs::get_lang_id(code).and_then(whisper_rs::get_lang_str);
+        let reason = match known {
+            Some(code) if multilingual || code == "en" => return Ok(Self(code)),
+            Some(_) => format!("this model hears English only, not `{code}`"),
+            None => format!("the language `{}` is not known; give an ISO 639-1 code", code.escape_default()),
+        };
+        Err(ProviderError::InvalidInput { backend: BACKEND, reason })
+    }
+
+    pub(super) fn code(self) -> &'static str {
+        self.0
+    }
+}
+
+pub(super) struct Heard {
+    pub(super) segments: Vec<HeardSegment>,
+    pub(super) language: Option<Language>,
+}
+
+/// Times count from the start of the samples.
+pub(super) struct HeardSegment {
+    pub(super) start: Duration,
+    pub(super) end: Duration,
+    pub(super) text: String,
+}
+
+pub(super) struct Engine {
+    context: WhisperContext,
+    state: WhisperState,
+    context_margin: Duration,
+    threads: i32,
+    /// One for each language asked for: making one leaks the language's name (whisper-rs 0.16.0, `set_language`).
+    params: HashMap<Option<Language>, FullParams<'static, 'static>>,
+}
+
+impl Engine {
+    /// Loads the model and runs it once.
+    ///
+    /// # Errors
+    /// `Failed` where the file is no model.
+    pub(super) fn load(weights: &Path, config: &LocalSttConfig) -> Result<Self, ProviderError> {
+        let path = weights.to_str().ok_or_else(|| failed("the model's path is not UTF-8"))?;
+        let context = WhisperContext::new_with_params(path, WhisperContextParameters::default())
+            .map_err(|error| failed(format!("the model can't be loaded: {error}")))?;
+        let state = context.create_state().map_err(|error| failed(format!("no memory for the model: {error}")))?;
+        let mut engine = Self {
+            context,
+            state,
+            context_margin: config.context_margin,
+            threads: i32::try_from(config.threads).unwrap_or(i32::MAX),
+            params: HashMap::new(),
+        };
+        // Touches every weight once.
+        engine.transcribe(&vec![0.0; SampleRate::SPEECH.0 as usize], None, &CancellationToken::new())?;
+        Ok(engine)
+    }
+
+    pub(super) fn is_multilingual(&self) -> bool {
+        self.context.is_multilingual()
+    }
+
+    /// `samples` are 16 kHz mono.
+    ///
+    /// # Errors
+    /// `Cancelled`, or `Failed` where the model can't be run.
+    pub(super) fn transcribe(
+        &mut self,
+        samples: &[f32],
+        language: Option<Language>,
+        cancel: &CancellationToken,
+    ) -> Result<Heard, ProviderError> {
+        let length = SampleRate::SPEECH.duration_of(samples.len());
+        let mut language = language.or((!self.is_multilingual()).then_some(Language("en")));
+        if let Some(frames) = self.shrunk_context(length) {
+            let heard = self.run(samples, language, Attempt::Shrunk { frames, length }, cancel)?;
+            if !self.tokens().look_wrong() {
+                return Ok(heard);
+            }
+            tracing::debug!("transcribing again with the full context");
+            language = heard.language;
+        }
+        self.run(samples, language, Attempt::Full { length }, cancel)
+    }
+
+    /// How many encoder frames do for a clip; `None` where that is nearly all of them.
+    fn shrunk_context(&self, length: Duration) -> Option<i32> {
+        let frames = ((length + self.context_margin).as_secs_f32() * FRAMES_PER_SECOND).ceil() as i32;
+        (frames < self.context.n_audio_ctx() * 9 / 10).then_some(frames)
+    }
+
+    fn run(
+        &mut self,
+        samples: &[f32],
+        language: Option<Language>,
+        attempt: Attempt,
+        cancel: &CancellationToken,
+    ) -> Result<Heard, ProviderError> {
+        if cancel.is_cancelled() {
+            return Err(ProviderError::Cancelled);
+        }
+        let mut params = self.params.entry(language).or_insert_with(|| params(language)).clone();
+        params.set_n_threads(self.threads);
+        attempt.apply(&mut params);
+        // SAFETY: the callback reads the token behind the pointer, which outlives the call to `full` below; no copy of
+        // these params lives longer.
+        unsafe {
+            params.set_abort_callback(Some(is_cancelled));
+            params.set_abort_callback_user_data(std::ptr::from_ref(cancel).cast_mut().cast());
+        }
+        match self.state.full(params, samples) {
+            Ok(()) => {}
+            Err(_) if cancel.is_cancelled() => return Err(ProviderError::Cancelled),
+            Err(WhisperError::NoSamples) => {}
+            Err(error) => return Err(failed(format!("the model can't be run: {error}"))),
+        }
+        let spoken = whisper_rs::get_lang_str(self.state.full_lang_id_from_state()).map(Language);
+        Ok(Heard { segments: self.segments(attempt), language: language.or(spoken) })
+    }
+
+    /// The text tokens of the last run.
+    fn tokens(&self) -> Tokens {
+        let end_of_text = self.context.token_eot();
+        let mut tokens = Tokens::default();
+        for segment in self.state.as_iter() {
+            for token in (0..segment.n_tokens()).filter_map(|at| segment.get_token(at)) {
+                if token.token_id() < end_of_text {
+                    tokens.ids.push(token.token_id());
+                    tokens.log_probabilities.push(token.token_data().plog);
+                }
+            }
+        }
+        tokens
+    }
+
+    /// The words of the last run. A clip of one window is one segment to whisper.cpp; its timestamps part it here.
+    fn segments(&self, attempt: Attempt) -> Vec<HeardSegment> {
+        let mut segments = Vec::new();
+        for whole in self.state.as_iter() {
+            if attempt.length() > WINDOW {
+                let text = String::from_utf8_lossy(whole.to_bytes().unwrap_or_default());
+                push(&mut segments, centiseconds(whole.start_timestamp()), centiseconds(whole.end_timestamp()), &text);
+                continue;
+            }
+            let (mut start, mut bytes) = (Duration::ZERO, Vec::new());
+            for token in (0..whole.n_tokens()).filter_map(|at| whole.get_token(at)) {
+                let id = token.token_id();
+                if let Ok(steps) = u32::try_from(id - self.context.token_beg()) {
+                    let at = TIMESTAMP_STEP * steps;
+                    push(&mut segments, start, at, &String::from_utf8_lossy(&bytes));
+                    (start, bytes) = (at, Vec::new());
+                } else if id < self.context.token_eot() {
+                    bytes.extend_from_slice(token.to_bytes().unwrap_or_default());
+                }
+            }
+            push(&mut segments, start, attempt.length(), &String::from_utf8_lossy(&bytes));
+        }
+        segments
+    }
+}
+
+fn push(segments: &mut Vec<HeardSegment>, start: Duration, end: Duration, raw: &str) {
+    let text = text::spoken(raw);
+    if !text.is_empty() {
+        segments.push(HeardSegment { start, end: end.max(start), text });
+    }
+}
+
+fn centiseconds(count: i64) -> Duration {
+    Duration::from_millis(u64::try_from(count).unwrap_or(0) * 10)
+}
+
+/// One run of the model over a clip.
+#[derive(Debug, Clone, Copy)]
+enum Attempt {
+    /// The encoder sees the clip and a margin, not 30 s; once, at temperature 0.
+    Shrunk { frames: i32, length: Duration },
+    /// As whisper.cpp does it, with higher temperatures where it finds its own result wanting.
+    Full { length: Duration },
+}
+
+impl Attempt {
+    fn length(self) -> Duration {
+        match self {
+            Attempt::Shrunk { length, .. } | Attempt::Full { length } => length,
+        }
+    }
+
+    fn apply(self, params: &mut FullParams<'_, '_>) {
+        let length = self.length();
+        // Else what follows the last timestamp, silence mostly, is heard once more by itself, and words found in it.
+        params.set_single_segment(length <= WINDOW);
+        if length <= WINDOW {
+            params.set_max_tokens((SPARE_TOKENS + TOKENS_PER_SECOND * length.as_secs_f32()) as i32);
+        }
+        match self {
+            Attempt::Shrunk { frames, .. } => {
+                params.set_audio_ctx(frames);
+                params.set_temperature_inc(0.0);
+            }
+            Attempt::Full { .. } => {
+                params.set_audio_ctx(0);
+                params.set_temperature_inc(0.2);
+            }
+        }
+    }
+}
+
+fn params(language: Option<Language>) -> FullParams<'static, 'static> {
+    let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 2 });
+    params.set_language(language.map(Language::code));
+    params.set_no_context(true);
+    params.set_suppress_blank(true);
+    params.set_suppress_nst(true);
+    params.set_print_special(false);
+    params.set_print_progress(false);
+    params.set_print_realtime(false);
+    params.set_print_timestamps(false);
+    params
+}
+
+unsafe extern "C" fn is_cancelled(token: *mut c_void) -> bool {
+    // SAFETY: `Engine::run` passes a pointer to a token that outlives the run, and nobody changes it through here.
+    unsafe { &*token.cast::<CancellationToken>() }.is_cancelled()
+}

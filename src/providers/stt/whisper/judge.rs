@@ -1,0 +1,85 @@
+//! Whether a transcript can be believed, from the tokens alone. It decides if a clip is heard again with more context.
+
+use std::collections::HashMap;
+
+/// What the decoder wrote, timestamps and other special tokens left out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tokens {
+    pub(super) ids: Vec<i32>,
+    /// Natural logarithm of each one's probability.
+    pub(super) log_probabilities: Vec<f32>,
+}
+
+/// Below this mean, words are guessed. Whisper's own threshold for trying again is -1; a decoder whose context was cut
+/// rambles with more confidence than that.
+const LEAST_MEAN_LOG_PROBABILITY: f32 = -0.7;
+
+/// Whisper's own measure and threshold of repetition (whisper.cpp 1.8.3, `whisper_sequence_score` and `entropy_thold`):
+/// the entropy of the last 32 tokens, in nats.
+const ENTROPY_WINDOW: usize = 32;
+const LEAST_ENTROPY: f32 = 2.4;
+
+/// A phrase that comes so often in a row is a loop.
+const MOST_REPEATS: usize = 4;
+
+impl Tokens {
+    /// Speech was heard, but these are not its words.
+    pub(super) fn look_wrong(&self) -> bool {
+        self.ids.is_empty() || self.mean_log_probability() < LEAST_MEAN_LOG_PROBABILITY || self.repeat()
+    }
+
+    fn mean_log_probability(&self) -> f32 {
+        self.log_probabilities.iter().sum::<f32>() / self.log_probabilities.len().max(1) as f32
+    }
+
+    fn repeat(&self) -> bool {
+        (self.ids.len() > ENTROPY_WINDOW && entropy(&self.ids[self.ids.len() - ENTROPY_WINDOW..]) < LEAST_ENTROPY)
+            || (2..=8).any(|length| most_repeats(&self.ids, length) > MOST_REPEATS)
+    }
+}
+
+fn entropy(ids: &[i32]) -> f32 {
+    let mut counts: HashMap<i32, f32> = HashMap::new();
+    for id in ids {
+        *counts.entry(*id).or_default() += 1.0;
+    }
+    let total = ids.len() as f32;
+    counts.values().map(|count| -(count / total) * (count / total).ln()).sum()
+}
+
+/// How often a phrase of `length` tokens follows itself, at most.
+fn most_repeats(ids: &[i32], length: usize) -> usize {
+    // A run of equal neighbours at this distance, one phrase long, is one more repeat.
+    let mut longest = 0;
+    let mut run = 0;
+    for (earlier, later) in ids.iter().zip(ids.iter().skip(length)) {
+        run = if earlier == later { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest / length + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sure(ids: Vec<i32>) -> Tokens {
+        Tokens { log_probabilities: vec![-0.1; ids.len()], ids }
+    }
+
+    #[test]
+    fn plain_speech_is_believed() {
+        assert!(!sure((0..60).collect()).look_wrong());
+        assert!(!sure(vec![5]).look_wrong());
+        // "no, no, no, no"
+        assert!(!sure([7, 11].repeat(4)).look_wrong());
+    }
+
+    #[test]
+    fn nothing_guesses_and_loops_are_not() {
+        assert!(sure(Vec::new()).look_wrong());
+        assert!(sure([7, 11].repeat(6)).look_wrong());
+        assert!(sure([&(0..40).collect::<Vec<_>>()[..], &[3; 40]].concat()).look_wrong());
+        assert!(Tokens { ids: vec![1, 2, 3], log_probabilities: vec![-0.2, -2.0, -1.5] }.look_wrong());
+    }
+}

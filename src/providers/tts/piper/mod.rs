@@ -1,0 +1,212 @@
+//! A piper voice, in this process: espeak-ng's phonemes in, a VITS model run by ONNX Runtime.
+//!
+//! A voice's own noise makes it sound alive; with both scales at 0 and [`Rendering::Reference`] the samples are those
+//! of the official piper-tts package.
+
+mod config;
+mod espeak;
+mod loudness;
+mod phonemes;
+mod pieces;
+mod reading;
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use ort::session::Session;
+use ort::value::TensorRef;
+
+use self::config::VoiceConfig;
+use super::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, check};
+use crate::config::LocalTtsConfig;
+use crate::domain::audio::{Clip, SampleRate};
+use crate::domain::stage::EngineTiming;
+use crate::providers::worker::{Outlet, Worker};
+use crate::providers::{Description, ProviderError, onnx};
+use crate::weights::InstalledModel;
+
+const BACKEND: &str = "local";
+
+/// Its level stands for the voice's: vowels, stops, sibilants, a pause.
+const CALIBRATION: &str = "The kettle is on, and there is a chair by the fire for you.";
+
+/// How sentences are rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rendering {
+    /// For listeners: pauses mended, long sentences in pieces, every sentence at one level.
+    Live,
+    /// As the official package without its normalisation: whole sentences, at the voice's own level.
+    Reference,
+}
+
+/// The voice on its own thread.
+pub struct Piper {
+    worker: Worker<Engine>,
+    model: String,
+    sample_rate: SampleRate,
+    voices: Vec<String>,
+}
+
+struct Engine {
+    session: Session,
+    config: VoiceConfig,
+    noise_scale: f32,
+    noise_width: f32,
+    rendering: Rendering,
+    gain: f32,
+}
+
+/// What a request asks of the engine.
+struct Job {
+    text: String,
+    /// Of a voice with several.
+    speaker: Option<String>,
+    speed: f32,
+    cancel: tokio_util::sync::CancellationToken,
+}
+
+impl Piper {
+    /// Loads and warms the voice; returns once it speaks.
+    ///
+    /// # Errors
+    /// `Failed` where a file or espeak-ng's data is missing or is not what it should be.
+    pub fn load(
+        voice: InstalledModel,
+        runtime: InstalledModel,
+        settings: &LocalTtsConfig,
+        rendering: Rendering,
+    ) -> Result<Self, ProviderError> {
+        let model = voice.name.clone();
+        let config = voice.file("config").ok_or_else(|| failed("the voice has no config file"))?;
+        let config = std::fs::read_to_string(config).map_err(failed)?;
+        let config = VoiceConfig::parse(&config).map_err(failed)?;
+        let sample_rate = SampleRate(config.audio.sample_rate);
+        let mut voices: Vec<String> = config.speakers().into_iter().map(str::to_owned).collect();
+        if voices.is_empty() {
+            voices.push(model.clone());
+        }
+        let settings = settings.clone();
+        let worker = Worker::start(BACKEND, settings.queue_length, move || {
+            let weights = voice.file("weights").ok_or_else(|| failed("the voice has no weights file"))?;
+            let session = onnx::session(BACKEND, &runtime, weights, settings.threads)?;
+            let mut engine = Engine {
+                session,
+                noise_scale: settings.noise_scale.unwrap_or(config.inference.noise_scale),
+                noise_width: settings.noise_width.unwrap_or(config.inference.noise_w),
+                config,
+                rendering,
+                gain: 1.0,
+            };
+            engine.warm()?;
+            Ok(engine)
+        })?;
+        Ok(Self { worker, model, sample_rate, voices })
+    }
+}
+
+#[async_trait]
+impl TextToSpeech for Piper {
+    fn describe(&self) -> Description {
+        Description { backend: BACKEND, model: self.model.clone() }
+    }
+
+    fn sample_rate(&self) -> SampleRate {
+        self.sample_rate
+    }
+
+    fn voices(&self) -> Vec<String> {
+        self.voices.clone()
+    }
+
+    async fn speak(&self, request: SpeechRequest) -> Result<SpeechStream, ProviderError> {
+        check(BACKEND, &request, &self.voices)?;
+        let job = Job { text: request.text, speaker: request.voice, speed: request.speed, cancel: request.cancel };
+        Ok(Box::pin(self.worker.stream(move |engine, outlet| engine.speak(&job, outlet))?))
+    }
+}
+
+impl Engine {
+    /// Runs everything once, and measures how loud the voice is.
+    fn warm(&mut self) -> Result<(), ProviderError> {
+        let mut speech = Vec::new();
+        for sentence in phonemes::sentences(&self.config, CALIBRATION).map_err(failed)? {
+            let ids = phonemes::ids(&self.config, &sentence).ok_or_else(|| failed("the voice knows no phoneme"))?;
+            speech.extend(self.synthesise(&ids, None, 1.0)?);
+        }
+        if self.rendering == Rendering::Live {
+            self.gain = loudness::gain_for(&speech);
+        }
+        Ok(())
+    }
+
+    fn speak(&mut self, job: &Job, outlet: &Outlet<SpeechChunk>) -> Result<(), ProviderError> {
+        if job.cancel.is_cancelled() {
+            return Err(ProviderError::Cancelled);
+        }
+        let mut started = Instant::now();
+        let mut queued = outlet.queued;
+        let mut silent = true;
+        for ids in self.pieces(&job.text)? {
+            if job.cancel.is_cancelled() || outlet.is_closed() {
+                return Err(ProviderError::Cancelled);
+            }
+            let mut samples = self.synthesise(&ids, job.speaker.as_deref(), job.speed)?;
+            if self.rendering == Rendering::Live {
+                loudness::level(&mut samples, self.gain);
+            }
+            let clip = Clip::new(samples, SampleRate(self.config.audio.sample_rate));
+            outlet.send(SpeechChunk { clip, timing: EngineTiming { queued, inference: started.elapsed() } })?;
+            (queued, started, silent) = (Duration::ZERO, Instant::now(), false);
+        }
+        if silent {
+            let reason = "the voice can't pronounce any of it".into();
+            return Err(ProviderError::InvalidInput { backend: BACKEND, reason });
+        }
+        Ok(())
+    }
+
+    /// The ids of each piece of the text.
+    fn pieces(&self, text: &str) -> Result<Vec<Vec<i64>>, ProviderError> {
+        let sentences = match self.rendering {
+            Rendering::Live => phonemes::sentences(&self.config, &reading::prepare(text)),
+            Rendering::Reference => phonemes::sentences(&self.config, text),
+        };
+        let cut = match self.rendering {
+            Rendering::Live => pieces::cut,
+            Rendering::Reference => pieces::cut_endless,
+        };
+        let pieces = sentences.map_err(failed)?.into_iter().flat_map(cut);
+        Ok(pieces.filter_map(|piece| phonemes::ids(&self.config, &piece)).collect())
+    }
+
+    /// Mono samples of one piece, at the voice's own level.
+    fn synthesise(&mut self, ids: &[i64], speaker: Option<&str>, speed: f32) -> Result<Vec<f32>, ProviderError> {
+        let lengths = [ids.len() as i64];
+        let scales = [self.noise_scale, self.config.inference.length_scale / speed, self.noise_width];
+        let named = speaker.and_then(|name| self.config.speaker_id_map.get(name));
+        let speaker = [named.copied().unwrap_or(self.config.default_speaker_id)];
+        let run = |session: &mut Session| -> ort::Result<Vec<f32>> {
+            let mut inputs = ort::inputs![
+                "input" => TensorRef::from_array_view(([1, ids.len()], ids))?,
+                "input_lengths" => TensorRef::from_array_view(([1], lengths.as_slice()))?,
+                "scales" => TensorRef::from_array_view(([3], scales.as_slice()))?,
+            ];
+            if self.config.num_speakers > 1 {
+                let speaker = TensorRef::from_array_view(([1], speaker.as_slice()))?;
+                inputs.push(("sid".into(), speaker.into()));
+            }
+            let outputs = session.run(inputs)?;
+            // `(1, 1, 1, samples)`, whatever its name; alignments may follow.
+            Ok(outputs[0].try_extract_tensor::<f32>()?.1.to_vec())
+        };
+        let mut samples = run(&mut self.session).map_err(failed)?;
+        for sample in &mut samples {
+            *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
+        }
+        Ok(samples)
+    }
+}
+
+fn failed(reason: impl std::fmt::Display) -> ProviderError {
+    ProviderError::Failed { backend: BACKEND, reason: reason.to_string() }
+}

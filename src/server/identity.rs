@@ -1,0 +1,66 @@
+//! Who is calling: the holder of a signed cookie. Who has none gets one and is a new person.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
+use axum_extra::extract::cookie::{Cookie, SameSite, SignedCookieJar};
+
+use super::error::ApiError;
+use super::state::Server;
+use crate::domain::ids::UserId;
+
+const NAME: &str = "rose_user";
+
+/// The person whose request this is. Only on routes behind [`identify`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Person(pub(super) UserId);
+
+impl<S: Sync> FromRequestParts<S> for Person {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        parts
+            .extensions
+            .get::<Person>()
+            .copied()
+            .ok_or_else(|| ApiError::internal(&"a route that asks for the person is not behind `identify`"))
+    }
+}
+
+/// In a response: the cookie is sent again. Browsers keep one 400 days at most, so without this it would run out on
+/// someone who comes back often.
+#[derive(Clone, Copy)]
+pub(super) struct Renew;
+
+impl IntoResponseParts for Renew {
+    type Error = std::convert::Infallible;
+
+    fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Self::Error> {
+        response.extensions_mut().insert(self);
+        Ok(response)
+    }
+}
+
+pub(super) async fn identify(State(server): State<Server>, mut request: Request, next: Next) -> Response {
+    let key = match server.cookie_key() {
+        Ok(key) => key.clone(),
+        Err(starting) => return starting.into_response(),
+    };
+    let jar = SignedCookieJar::from_headers(request.headers(), key);
+    let known = jar.get(NAME).and_then(|cookie| cookie.value().parse::<UserId>().ok());
+    let user = known.unwrap_or_else(UserId::generate);
+    request.extensions_mut().insert(Person(user));
+    let response = next.run(request).await;
+    if known.is_some() && response.extensions().get::<Renew>().is_none() {
+        return response;
+    }
+    let cookie = Cookie::build((NAME, user.to_string()))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(server.config().https)
+        .permanent()
+        .build();
+    (jar.add(cookie), response).into_response()
+}

@@ -1,0 +1,233 @@
+//! A message in, the reply as it comes: server-sent events.
+
+use std::convert::Infallible;
+
+use axum::extract::State;
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::audio::{self, Encoding};
+use crate::conversation::{Event, Speak, TurnInput};
+use crate::domain::ids::{BlobId, SessionId, TurnId};
+use crate::domain::image::{Image, ImageFormat};
+use crate::domain::route::Route;
+use crate::server::error::{ApiError, ErrorCode, ErrorEnvelope};
+use crate::server::extract::Body;
+use crate::server::identity::Person;
+use crate::server::state::Server;
+use crate::server::turn::{Asked, StageReport, UsedMemory, WatchedTurn};
+use crate::telemetry;
+
+const MOST_IMAGES: usize = 4;
+
+/// Pictures as base64 take four bytes for three; the rest is room for a message that is too long to be refused by name.
+pub(crate) fn body_limit(max_upload_bytes: usize) -> usize {
+    (max_upload_bytes / 3).saturating_mul(4).saturating_add(1024 * 1024)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChatRequest {
+    session_id: SessionId,
+    message: String,
+    /// At most 4 PNG, JPEG, WebP or GIF pictures, base64, with or without `data:image/…;base64,` before it.
+    #[serde(default)]
+    images: Vec<String>,
+    /// Whether the reply is also spoken. Left out: only where the message asks for it.
+    #[serde(default)]
+    speak: Option<bool>,
+}
+
+/// The `data` of one event; the event's name is its `type`. They come in this order, `stage` in between, and the last
+/// is `done` or `error`.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum ChatEvent {
+    /// What the person said.
+    Transcript {
+        text: String,
+        last: bool,
+    },
+    /// What Rose remembered for this reply.
+    MemoriesUsed {
+        memories: Vec<UsedMemory>,
+    },
+    /// Which way it is answered.
+    Route {
+        route: Route,
+    },
+    /// The deltas joined are the reply.
+    TextDelta {
+        text: String,
+    },
+    /// Sound of sentence `sentence`, counted from 0: a whole WAV, base64. To be played one after the other.
+    Audio {
+        sentence: usize,
+        media_type: &'static str,
+        data: String,
+    },
+    /// A picture that Rose made.
+    Image {
+        id: BlobId,
+        url: String,
+        caption: String,
+    },
+    /// How long a part of the turn took.
+    Stage(StageReport),
+    Done {
+        turn_id: TurnId,
+        text: String,
+        interrupted: bool,
+        duration_ms: f64,
+        stages: Vec<StageReport>,
+    },
+    Error(ErrorEnvelope),
+}
+
+impl ChatEvent {
+    fn name(&self) -> &'static str {
+        match self {
+            ChatEvent::Transcript { .. } => "transcript",
+            ChatEvent::MemoriesUsed { .. } => "memories_used",
+            ChatEvent::Route { .. } => "route",
+            ChatEvent::TextDelta { .. } => "text_delta",
+            ChatEvent::Audio { .. } => "audio",
+            ChatEvent::Image { .. } => "image",
+            ChatEvent::Stage(_) => "stage",
+            ChatEvent::Done { .. } => "done",
+            ChatEvent::Error(_) => "error",
+        }
+    }
+
+    fn of(event: Event, turn: &WatchedTurn) -> Self {
+        match event {
+            Event::Transcript { text, last } => ChatEvent::Transcript { text, last },
+            Event::MemoriesUsed(memories) => {
+                ChatEvent::MemoriesUsed { memories: memories.into_iter().map(UsedMemory::from).collect() }
+            }
+            Event::Route(route) => ChatEvent::Route { route },
+            Event::TextDelta(text) => ChatEvent::TextDelta { text },
+            Event::Audio { sentence, clip } => ChatEvent::Audio {
+                sentence,
+                media_type: "audio/wav",
+                data: BASE64_STANDARD.encode(audio::encode(&clip, Encoding::Wav)),
+            },
+            Event::Image { id, caption } => ChatEvent::Image { id, url: format!("/api/images/{id}"), caption },
+            Event::Stage(timing) => ChatEvent::Stage(StageReport::from(&timing)),
+            Event::Done(outcome) => ChatEvent::Done {
+                turn_id: outcome.turn_id,
+                text: outcome.text,
+                interrupted: outcome.interrupted,
+                duration_ms: telemetry::milliseconds(turn.elapsed()),
+                stages: outcome.stages.iter().map(StageReport::from).collect(),
+            },
+            Event::Failed(error) => ChatEvent::Error(ApiError::from(error).envelope(turn.request_id().to_owned())),
+        }
+    }
+
+    fn into_sse(self) -> SseEvent {
+        let event = SseEvent::default().event(self.name());
+        event.json_data(self).expect("the event is made of strings and numbers")
+    }
+}
+
+/// Answers a message as it thinks: server-sent events. What can be refused is refused with a status before the first.
+#[utoipa::path(
+    post,
+    path = "/api/chat", operation_id = "chat", tag = "turns",
+    request_body = ChatRequest,
+    responses(
+        (status = 200, content_type = "text/event-stream", body = ChatEvent),
+        ApiError
+    )
+)]
+pub(crate) async fn chat(
+    State(server): State<Server>,
+    Person(user): Person,
+    Body(request): Body<ChatRequest>,
+) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, ApiError> {
+    let asked = Asked {
+        user,
+        session: request.session_id,
+        input: TurnInput::Text(request.message),
+        images: read_images(&request.images, server.config().max_upload_bytes)?,
+        speak: match request.speak {
+            Some(true) => Speak::Always,
+            Some(false) => Speak::Never,
+            None => Speak::IfAskedFor,
+        },
+    };
+    let mut turn = WatchedTurn::start(&server, server.app()?, asked);
+    let begun = until_answering(&mut turn).await?;
+    let begun: Vec<ChatEvent> = begun.into_iter().map(|event| ChatEvent::of(event, &turn)).collect();
+    let rest = stream::unfold(turn, async |mut turn| {
+        let event = turn.next().await?;
+        let event = ChatEvent::of(event, &turn);
+        Some((event, turn))
+    });
+    let events = stream::iter(begun).chain(rest).map(|event| Ok(event.into_sse()));
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// Waits for the first piece of the reply, so that "busy" and every refusal still has a status of its own: they come
+/// before it, within the milliseconds until the model has begun.
+async fn until_answering(turn: &mut WatchedTurn) -> Result<Vec<Event>, ApiError> {
+    let mut begun = Vec::new();
+    while let Some(event) = turn.next().await {
+        match event {
+            Event::Failed(error) => return Err(error.into()),
+            Event::Transcript { .. } | Event::MemoriesUsed(_) | Event::Route(_) | Event::Stage(_) => begun.push(event),
+            Event::TextDelta(_) | Event::Audio { .. } | Event::Image { .. } | Event::Done(_) => {
+                begun.push(event);
+                return Ok(begun);
+            }
+        }
+    }
+    Err(ApiError::internal(&"a turn ended without an outcome"))
+}
+
+fn read_images(encoded: &[String], max_bytes: usize) -> Result<Vec<Image>, ApiError> {
+    if encoded.len() > MOST_IMAGES {
+        let message = format!("At most {MOST_IMAGES} pictures are taken with one message.");
+        return Err(ApiError::new(ErrorCode::InvalidRequest, message));
+    }
+    encoded.iter().map(|image| read_image(image, max_bytes)).collect()
+}
+
+fn read_image(encoded: &str, max_bytes: usize) -> Result<Image, ApiError> {
+    let data = match encoded.strip_prefix("data:") {
+        None => encoded,
+        Some(rest) => rest.split_once(";base64,").map_or("", |(_, data)| data),
+    };
+    let unsupported = || ApiError::new(ErrorCode::UnsupportedImage, "Send PNG, JPEG, WebP or GIF as base64.");
+    let bytes = BASE64_STANDARD.decode(data.trim_end()).map_err(|_| unsupported())?;
+    if bytes.len() > max_bytes {
+        return Err(ApiError::payload_too_large(max_bytes));
+    }
+    // Judged by its bytes, whatever the `data:` says.
+    let format = ImageFormat::sniff(&bytes).ok_or_else(unsupported)?;
+    Ok(Image { bytes: Bytes::from(bytes), format })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n rest";
+
+    #[test]
+    fn pictures_are_judged_by_their_bytes() {
+        let plain = BASE64_STANDARD.encode(PNG);
+        assert_eq!(read_image(&plain, 100).unwrap().format, ImageFormat::Png);
+        assert_eq!(read_image(&format!("data:image/jpeg;base64,{plain}"), 100).unwrap().format, ImageFormat::Png);
+        assert_eq!(read_image(&plain, 10).unwrap_err().code, ErrorCode::PayloadTooLarge);
+        for wrong in ["", "not base64!", "data:image/png,raw", &BASE64_STANDARD.encode("text")] {
+            assert_eq!(read_image(wrong, 100).unwrap_err().code, ErrorCode::UnsupportedImage, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! One file for each resource.
+
+pub(super) mod blobs;
+pub(super) mod chat;
+pub(super) mod health;
+pub(super) mod index;
+pub(super) mod memories;
+pub(super) mod metrics;
+pub(super) mod schema;
+pub(super) mod sessions;
+pub(super) mod voice;

@@ -1,0 +1,155 @@
+//! A recording in, a spoken reply out, in one answer.
+
+use axum::Json;
+use axum::extract::multipart::Field;
+use axum::extract::{Multipart, State};
+use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::audio::{self, Encoding};
+use crate::conversation::{Event, Outcome, Speak, TurnInput};
+use crate::domain::audio::Clip;
+use crate::domain::ids::{SessionId, TurnId};
+use crate::domain::route::Route;
+use crate::server::error::ApiError;
+use crate::server::extract::Form;
+use crate::server::identity::Person;
+use crate::server::state::Server;
+use crate::server::turn::{Asked, StageReport, UsedMemory, WatchedTurn};
+use crate::store::NewBlob;
+use crate::telemetry;
+
+/// A recording a little too large is read to its end and then refused, so that its sender gets to read why; one that
+/// is much too large is cut off.
+pub(crate) fn body_limit(max_upload_bytes: usize) -> usize {
+    max_upload_bytes.saturating_mul(2)
+}
+
+/// More than an id has.
+const MOST_ID_BYTES: usize = 64;
+
+#[derive(Deserialize, ToSchema)]
+#[expect(dead_code, reason = "describes the form to the schema")]
+pub(crate) struct VoiceForm {
+    /// WAV, MP3, FLAC, Ogg/Opus, WebM/Opus or MP4/AAC, judged by its bytes.
+    #[schema(value_type = String, format = Binary)]
+    audio: Vec<u8>,
+    session_id: SessionId,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VoiceReply {
+    turn_id: TurnId,
+    session_id: SessionId,
+    /// What Rose says.
+    text: String,
+    /// What was heard.
+    transcript: String,
+    /// The reply's sound, a WAV; `null` where Rose said nothing.
+    audio_url: Option<String>,
+    duration_ms: f64,
+    stages: Vec<StageReport>,
+    memories_used: Vec<UsedMemory>,
+    route: Route,
+    /// The reply was cut off before its end.
+    interrupted: bool,
+}
+
+/// Listens to a recording of at most 10 MB and answers aloud.
+#[utoipa::path(
+    post,
+    path = "/api/voice/process", operation_id = "process_voice", tag = "turns",
+    request_body(content = VoiceForm, content_type = "multipart/form-data"),
+    responses((status = 200, body = VoiceReply), ApiError)
+)]
+pub(crate) async fn process(
+    State(server): State<Server>,
+    Person(user): Person,
+    Form(mut form): Form,
+) -> Result<Json<VoiceReply>, ApiError> {
+    let app = server.app()?;
+    let (recording, session) = read(&mut form, server.config().max_upload_bytes).await?;
+    let asked =
+        Asked { user, session, input: TurnInput::Recording(recording), images: Vec::new(), speak: Speak::Always };
+    let mut turn = WatchedTurn::start(&server, app, asked);
+    let reply = collect(&mut turn).await?;
+    let audio_url = match &reply.sound {
+        None => None,
+        Some(clip) => {
+            let bytes = Bytes::from(audio::encode(clip, Encoding::Wav));
+            let blob = NewBlob { user_id: user, session_id: Some(session), media_type: "audio/wav".into(), bytes };
+            Some(format!("/api/voice/audio/{}", app.blobs.put_blob(blob).await?))
+        }
+    };
+    Ok(Json(VoiceReply {
+        turn_id: reply.outcome.turn_id,
+        session_id: session,
+        text: reply.outcome.text,
+        transcript: reply.outcome.transcript,
+        audio_url,
+        duration_ms: telemetry::milliseconds(turn.elapsed()),
+        stages: reply.outcome.stages.iter().map(StageReport::from).collect(),
+        memories_used: reply.memories_used,
+        route: reply.route,
+        interrupted: reply.outcome.interrupted,
+    }))
+}
+
+/// The recording and the session, in whichever order they come.
+async fn read(form: &mut Multipart, max_upload_bytes: usize) -> Result<(Bytes, SessionId), ApiError> {
+    let (mut recording, mut session) = (None, None);
+    while let Some(field) = form.next_field().await? {
+        match field.name() {
+            Some("audio") => recording = Some(read_field(field, max_upload_bytes).await?),
+            Some("session_id") => {
+                let text = read_field(field, MOST_ID_BYTES).await?;
+                session = Some(String::from_utf8_lossy(&text).parse::<SessionId>()?);
+            }
+            _ => {}
+        }
+    }
+    let recording = recording.ok_or_else(|| ApiError::missing_field("audio"))?;
+    let session = session.ok_or_else(|| ApiError::missing_field("session_id"))?;
+    Ok((recording, session))
+}
+
+/// A client that is still sending doesn't read an answer, so what is too large is read on, and thrown away.
+async fn read_field(mut field: Field<'_>, most_bytes: usize) -> Result<Bytes, ApiError> {
+    let mut bytes = BytesMut::new();
+    let mut too_large = false;
+    while let Some(chunk) = field.chunk().await? {
+        too_large |= bytes.len() + chunk.len() > most_bytes;
+        if !too_large {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    if too_large { Err(ApiError::payload_too_large(most_bytes)) } else { Ok(bytes.freeze()) }
+}
+
+struct Reply {
+    outcome: Outcome,
+    route: Route,
+    memories_used: Vec<UsedMemory>,
+    sound: Option<Clip>,
+}
+
+async fn collect(turn: &mut WatchedTurn) -> Result<Reply, ApiError> {
+    let mut route = Route::default();
+    let mut memories_used = Vec::new();
+    let mut sound: Option<Clip> = None;
+    while let Some(event) = turn.next().await {
+        match event {
+            Event::Route(chosen) => route = chosen,
+            Event::MemoriesUsed(memories) => memories_used = memories.into_iter().map(UsedMemory::from).collect(),
+            Event::Audio { clip, .. } => match &mut sound {
+                None => sound = Some(clip),
+                Some(sound) => sound.samples.extend_from_slice(&clip.samples),
+            },
+            Event::Done(outcome) => return Ok(Reply { outcome, route, memories_used, sound }),
+            Event::Failed(error) => return Err(error.into()),
+            Event::Transcript { .. } | Event::TextDelta(_) | Event::Image { .. } | Event::Stage(_) => {}
+        }
+    }
+    Err(ApiError::internal(&"a turn ended without an outcome"))
+}

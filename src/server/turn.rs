@@ -1,0 +1,178 @@
+//! A running turn as the server sees it: its events pass through here, are counted, and leave one line in the log.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use utoipa::ToSchema;
+
+use super::request_id;
+use super::state::Server;
+use crate::app::App;
+use crate::conversation::{ConversationError, Event, Speak, Turn, TurnInput, TurnRequest};
+use crate::domain::ids::{MemoryId, SessionId, TurnId, UserId};
+use crate::domain::image::Image;
+use crate::domain::memory::{MemoryType, RecalledMemory};
+use crate::domain::stage::{Stage, StageTiming};
+use crate::providers::ProviderError;
+use crate::telemetry;
+
+/// What a request asks of a turn.
+pub(super) struct Asked {
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
+    pub(super) input: TurnInput,
+    pub(super) images: Vec<Image>,
+    pub(super) speak: Speak,
+}
+
+/// One stage of a turn, in milliseconds. `total_ms ≥ queued_ms + inference_ms`; the rest is what Rose herself adds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StageReport {
+    stage: Stage,
+    /// Waiting for the engine.
+    queued_ms: f64,
+    /// The engine at work.
+    inference_ms: f64,
+    total_ms: f64,
+}
+
+impl From<&StageTiming> for StageReport {
+    fn from(timing: &StageTiming) -> Self {
+        Self {
+            stage: timing.stage,
+            queued_ms: telemetry::milliseconds(timing.queued),
+            inference_ms: telemetry::milliseconds(timing.inference),
+            total_ms: telemetry::milliseconds(timing.total),
+        }
+    }
+}
+
+/// Something remembered that went into the reply.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UsedMemory {
+    id: MemoryId,
+    text: String,
+    memory_type: MemoryType,
+    /// Cosine, in [-1, 1].
+    score: f32,
+}
+
+impl From<RecalledMemory> for UsedMemory {
+    fn from(recalled: RecalledMemory) -> Self {
+        let RecalledMemory { memory, score } = recalled;
+        Self { id: memory.id, text: memory.text, memory_type: memory.memory_type, score }
+    }
+}
+
+/// Dropping it cancels the turn: so a caller who goes away ends the work that was done for them.
+pub(super) struct WatchedTurn {
+    turn: Turn,
+    session: SessionId,
+    request_id: String,
+    begin: Instant,
+    turn_id: Option<TurnId>,
+    stages: Vec<StageTiming>,
+    outcome: &'static str,
+    _cancel: DropGuard,
+}
+
+impl WatchedTurn {
+    pub(super) fn start(server: &Server, app: &App, asked: Asked) -> Self {
+        let cancel: CancellationToken = server.turns().child_token();
+        let request = TurnRequest {
+            user: asked.user,
+            session: asked.session,
+            input: asked.input,
+            images: asked.images,
+            speak: asked.speak,
+            voice: None,
+            speed: app.config.tts.speed,
+            cancel: cancel.clone(),
+        };
+        let begin = Instant::now();
+        let turn = app.conversation.start(request);
+        Self {
+            turn,
+            session: asked.session,
+            request_id: request_id::current(),
+            begin,
+            turn_id: None,
+            stages: Vec::new(),
+            outcome: "abandoned",
+            _cancel: cancel.drop_guard(),
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> Option<Event> {
+        let event = self.turn.events.recv().await?;
+        match &event {
+            Event::Stage(timing) => {
+                telemetry::record_stage(timing);
+                self.stages.push(*timing);
+            }
+            Event::Done(outcome) => {
+                self.turn_id = Some(outcome.turn_id);
+                self.outcome = if outcome.interrupted { "interrupted" } else { "answered" };
+            }
+            Event::Failed(error) => self.outcome = outcome_of(error),
+            _ => {}
+        }
+        Some(event)
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    /// Milliseconds; `None` where the turn had no such stage.
+    fn spent(&self, stage: Stage) -> Option<f64> {
+        let mut of_it = self.stages.iter().filter(|timing| timing.stage == stage).peekable();
+        of_it.peek()?;
+        Some(telemetry::milliseconds(of_it.map(|timing| timing.total).sum()))
+    }
+}
+
+fn outcome_of(error: &ConversationError) -> &'static str {
+    match error {
+        ConversationError::Provider(ProviderError::Busy { .. }) => {
+            telemetry::count_busy();
+            "busy"
+        }
+        ConversationError::Provider(ProviderError::Cancelled) => "cancelled",
+        ConversationError::Audio(_)
+        | ConversationError::NoSpeech
+        | ConversationError::MessageTooLong { .. }
+        | ConversationError::EmptyMessage => "refused",
+        ConversationError::Provider(_) | ConversationError::Store(_) | ConversationError::Graph(_) => "failed",
+    }
+}
+
+impl Drop for WatchedTurn {
+    fn drop(&mut self) {
+        telemetry::count_turn(self.outcome);
+        tracing::info!(
+            request.id = self.request_id,
+            session.id = %self.session,
+            turn.id = self.turn_id.map(tracing::field::display),
+            outcome = self.outcome,
+            decode_duration_ms = self.spent(Stage::Decode),
+            stt_duration_ms = self.spent(Stage::SpeechToText),
+            extract_memories_duration_ms = self.spent(Stage::ExtractMemories),
+            route_duration_ms = self.spent(Stage::Route),
+            inject_context_duration_ms = self.spent(Stage::InjectContext),
+            first_token_duration_ms = self.spent(Stage::FirstToken),
+            llm_duration_ms = self.spent(Stage::Respond),
+            tts_duration_ms = self.spent(Stage::TextToSpeech),
+            image_duration_ms = self.spent(Stage::Image),
+            checkpoint_duration_ms = self.spent(Stage::Checkpoint),
+            first_audio_duration_ms = self.spent(Stage::FirstAudio),
+            total_duration_ms = telemetry::milliseconds(self.begin.elapsed()),
+            "turn"
+        );
+    }
+}

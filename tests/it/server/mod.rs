@@ -1,0 +1,16 @@
+//! The server from outside: over HTTP, in this process or as the binary.
+
+mod bad_input;
+mod browsers;
+mod chat;
+mod crash;
+mod health;
+mod limits;
+mod logs;
+mod memories;
+mod openapi;
+mod ownership;
+mod ranges;
+mod sessions;
+mod together;
+mod voice;

@@ -1,0 +1,8 @@
+//! What the server's tests share: the server inside the test, people who call it, the binary as a child.
+
+pub mod app;
+pub mod child;
+pub mod events;
+pub mod person;
+pub mod recordings;
+pub mod words;
