@@ -107,7 +107,7 @@ impl Ports {
         let models = &models;
         let detector = detector(config, models)?;
         std::thread::scope(|scope| {
-            let stt = scope.spawn(move || stt::build(&config.stt, models, detector));
+            let stt = scope.spawn(|| stt::build(&config.stt, models, detector.as_ref()));
             let llm = scope.spawn(|| llm::build(&config.llm, models));
             let tts = scope.spawn(|| tts::build(&config.tts, models));
             let embedder = scope.spawn(|| embeddings::build(&config.embeddings, models));

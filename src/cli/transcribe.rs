@@ -44,7 +44,7 @@ impl TranscribeCommand {
             DurationLimits { least: config.conversation.min_recording, most: config.conversation.max_recording };
         let clip = resample(&decode(&bytes, &limits)?, SampleRate::SPEECH);
         let models = ModelStore::open(&config.models)?;
-        let backend = stt::build(&config.stt, &models, detector(config, &models)?)?;
+        let backend = stt::build(&config.stt, &models, detector(config, &models)?.as_ref())?;
         let request = TranscriptionRequest {
             clip: Arc::new(clip),
             language: self.language.or_else(|| config.stt.language.clone()),

@@ -198,7 +198,13 @@ impl IntoResponse for ApiError {
 pub(super) async fn envelope(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
-    if !(status.is_client_error() || status.is_server_error()) || response.extensions().get::<Enveloped>().is_some() {
+    // JSON is a handler's own answer, such as health's while the engines load.
+    let json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|content_type| content_type.as_bytes().starts_with(b"application/json"));
+    let refused = status.is_client_error() || status.is_server_error();
+    if !refused || json || response.extensions().get::<Enveloped>().is_some() {
         return response;
     }
     let error = match status {

@@ -1,6 +1,7 @@
 //! The one integration-test binary: the native libraries link once.
 
 #![expect(
+    unreachable_pub,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::needless_pass_by_value,

@@ -116,8 +116,8 @@ fn groups_are_read_too() {
 fn every_file_says_what_it_is() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "tests", "benches"] {
-        rust_files(&root.join(folder), &mut files);
+    for folder in ["src", "tests", "benches"].map(|folder| root.join(folder)).iter().filter(|folder| folder.exists()) {
+        rust_files(folder, &mut files);
     }
     let silent: Vec<_> = files
         .iter()

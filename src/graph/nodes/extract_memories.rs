@@ -34,9 +34,7 @@ impl Node for ExtractMemories {
         recent.push(state.current_turn().text.clone());
         match context.ports.memories.recall(state.user, &recent).await {
             Ok(recalled) => {
-                if !recalled.memories.is_empty() {
-                    context.listener.memories_used(&recalled.memories).await;
-                }
+                context.listener.memories_used(&recalled.memories).await;
                 let turn = state.current_turn_mut();
                 turn.memories = recalled.memories.into_iter().map(|recalled| recalled.memory).collect();
                 turn.embedding = recalled.newest;

@@ -75,13 +75,13 @@ impl std::fmt::Debug for Transcription {
 pub fn build(
     config: &SttConfig,
     models: &ModelStore,
-    detector: Option<Arc<dyn VoiceActivityDetector>>,
+    detector: Option<&Arc<dyn VoiceActivityDetector>>,
 ) -> Result<Arc<dyn SpeechToText>, BuildError> {
     let mut built = Vec::new();
     let mut first_error = None;
     for backend in &config.backends {
         let outcome = match backend {
-            SttBackend::Local => local(config, models, detector.clone()),
+            SttBackend::Local => local(config, models, detector),
             SttBackend::Fake => fake(config),
         };
         match outcome {
@@ -105,17 +105,17 @@ pub fn build(
 fn local(
     config: &SttConfig,
     models: &ModelStore,
-    detector: Option<Arc<dyn VoiceActivityDetector>>,
+    detector: Option<&Arc<dyn VoiceActivityDetector>>,
 ) -> Result<Arc<dyn SpeechToText>, BuildError> {
     let model = models.installed(crate::weights::Capability::SpeechToText, &config.local.model)?;
-    Ok(Arc::new(Whisper::load(model, config, detector)?))
+    Ok(Arc::new(Whisper::load(model, config, detector.cloned())?))
 }
 
 #[cfg(not(feature = "stt-whisper"))]
 fn local(
     _config: &SttConfig,
     _models: &ModelStore,
-    _detector: Option<Arc<dyn VoiceActivityDetector>>,
+    _detector: Option<&Arc<dyn VoiceActivityDetector>>,
 ) -> Result<Arc<dyn SpeechToText>, BuildError> {
     Err(ProviderError::NotEnabled { backend: "local", feature: "stt-whisper" }.into())
 }

@@ -43,7 +43,7 @@ async fn nothing_said_is_logged(engines: Engines) {
     assert!(rose.wait().success());
     let log = rose.log();
 
-    assert!(log.contains("\"route\""), "something is logged");
+    assert!(log.contains("\"turn\""), "something is logged");
     for text in said.iter().filter(|text| !text.trim().is_empty()) {
         // Three words in a row are a quotation; a single one may be anybody's.
         let words: Vec<&str> = text.split_whitespace().collect();

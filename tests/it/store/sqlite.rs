@@ -55,7 +55,10 @@ async fn memories_of_one_model_are_not_mixed_with_anothers() {
         store.bind_embedding_model("narrow", 768).await,
         Err(StoreError::Dimension { expected: 384, got: 768 })
     ));
-    assert_eq!(store.memories(user, MemoryFilter { limit: 9, ..Default::default() }).await.unwrap().0, [kept.clone()]);
+    assert_eq!(
+        store.memories(user, MemoryFilter { limit: 9, ..Default::default() }).await.unwrap().0,
+        std::slice::from_ref(&kept)
+    );
     store.delete_memory(user, kept.id).await.unwrap();
     store.bind_embedding_model("wide", 768).await.unwrap();
     store.insert_memory(memory(user, 768)).await.unwrap();
