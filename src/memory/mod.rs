@@ -1,1 +1,11 @@
 //! Memory policy: what to keep, what to recall. Knows no SQL and no prompt.
+
+mod error;
+mod extraction;
+mod memories;
+mod owner;
+mod reconcile;
+
+pub use error::MemoryError;
+pub use extraction::{Extracted, Extractor};
+pub use memories::{Kept, Memories, Recalled};
