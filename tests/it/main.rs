@@ -3,5 +3,6 @@
 mod audio;
 mod embeddings;
 mod llm;
+mod memory;
 mod rooms;
 mod tts;
