@@ -9,7 +9,11 @@ use crate::domain::image::Image;
 use crate::domain::memory::RecalledMemory;
 use crate::domain::route::Route;
 use crate::domain::stage::StageTiming;
+use crate::graph::GraphError;
+use crate::graph::state::StateError;
+use crate::memory::MemoryError;
 use crate::providers::ProviderError;
+use crate::providers::llm::Usage;
 use crate::store::StoreError;
 
 pub struct TurnRequest {
@@ -78,7 +82,11 @@ pub struct Outcome {
     /// What Rose said: after an interruption, only what was heard.
     pub text: String,
     pub interrupted: bool,
+    /// The voice failed: what was to be heard is there to read only, from some sentence on.
+    pub voice_failed: bool,
     pub stages: Vec<StageTiming>,
+    /// What the model says of its work; `None` where it did none.
+    pub usage: Option<Usage>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +105,21 @@ pub enum ConversationError {
     Provider(#[from] ProviderError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// For the log, never for a stranger.
     #[error("the conversation's graph failed: {0}")]
     Graph(String),
+}
+
+impl From<GraphError> for ConversationError {
+    fn from(error: GraphError) -> Self {
+        match error {
+            GraphError::Provider(error) | GraphError::Memory(MemoryError::Provider(error)) => error.into(),
+            GraphError::Store(error) | GraphError::Memory(MemoryError::Store(error)) => error.into(),
+            GraphError::State(StateError::Newer { found, newest }) => {
+                StoreError::Newer(format!("a conversation of version {found}, this build reads up to {newest}")).into()
+            }
+            GraphError::State(StateError::Damaged(what)) => StoreError::Damaged(what).into(),
+            other => ConversationError::Graph(other.to_string()),
+        }
+    }
 }

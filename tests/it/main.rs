@@ -2,6 +2,7 @@
 
 mod audio;
 mod embeddings;
+mod graph;
 mod llm;
 mod memory;
 mod rooms;

@@ -1,0 +1,134 @@
+//! The conversation room's door: what it is made of, and how a turn is started.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::outbox::Outbox;
+use super::sessions::Sessions;
+use super::{Event, TurnRequest};
+use crate::config::Config;
+use crate::domain::ids::TurnId;
+use crate::graph::builder::InvalidGraph;
+use crate::graph::character::{Character, CharacterError};
+use crate::graph::node::{Clock, Ports, Settings};
+use crate::graph::nodes::turn_graph;
+use crate::graph::routing::RouteClassifier;
+use crate::graph::runner::Runner;
+use crate::memory::Memories;
+use crate::providers::llm::LanguageModel;
+use crate::providers::stt::SpeechToText;
+use crate::providers::tts::TextToSpeech;
+use crate::store::{BlobStore, CheckpointStore, SessionStore};
+
+/// What conversations are made of.
+pub struct Parts {
+    pub stt: Arc<dyn SpeechToText>,
+    pub llm: Arc<dyn LanguageModel>,
+    pub tts: Arc<dyn TextToSpeech>,
+    pub memories: Arc<Memories>,
+    pub routes: RouteClassifier,
+    pub sessions: Arc<dyn SessionStore>,
+    pub checkpoints: Arc<dyn CheckpointStore>,
+    pub blobs: Arc<dyn BlobStore>,
+    pub clock: Clock,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the character can't be used: {0}")]
+    Character(#[from] CharacterError),
+    #[error(transparent)]
+    Graph(#[from] InvalidGraph),
+}
+
+/// All conversations of this process. Cheap to clone: all clones are the same one.
+#[derive(Clone)]
+pub struct Conversation {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) stt: Arc<dyn SpeechToText>,
+    pub(super) tts: Arc<dyn TextToSpeech>,
+    pub(super) sessions: Arc<dyn SessionStore>,
+    pub(super) ports: Ports,
+    pub(super) runner: Runner,
+    pub(super) config: Limits,
+    pub(super) entered: Sessions,
+    /// Everything that runs, what comes after a reply included.
+    pub(super) tasks: TaskTracker,
+}
+
+/// What a turn's input is held to.
+pub(super) struct Limits {
+    pub(super) max_message_chars: usize,
+    pub(super) recording: crate::audio::DurationLimits,
+    pub(super) language: Option<String>,
+}
+
+/// A turn that runs. Dropping it cancels the turn.
+pub struct Turn {
+    pub turn_id: TurnId,
+    /// In the order in which they come; the last is `Done` or `Failed`.
+    pub events: mpsc::Receiver<Event>,
+}
+
+impl Conversation {
+    /// # Errors
+    /// Where the character's files can't be used.
+    pub fn new(parts: Parts, config: &Config) -> Result<Self, StartError> {
+        let character = Character::load(config.conversation.character_dir.as_deref())?;
+        let limits = Limits {
+            max_message_chars: config.conversation.max_message_chars,
+            recording: crate::audio::DurationLimits {
+                least: config.conversation.min_recording,
+                most: config.conversation.max_recording,
+            },
+            language: config.stt.language.clone(),
+        };
+        let ports = Ports {
+            llm: parts.llm,
+            memories: parts.memories,
+            routes: parts.routes,
+            blobs: parts.blobs,
+            character,
+            settings: Settings::new(&config.conversation, &config.llm),
+            clock: parts.clock,
+        };
+        let inner = Inner {
+            stt: parts.stt,
+            tts: parts.tts,
+            sessions: parts.sessions,
+            ports,
+            runner: Runner::new(turn_graph()?, parts.checkpoints),
+            config: limits,
+            entered: Sessions::default(),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Starts a turn. It runs until its end, its token's cancellation, or the drop of the [`Turn`].
+    pub fn start(&self, request: TurnRequest) -> Turn {
+        let input_end = Instant::now();
+        let turn_id = TurnId::generate();
+        // The turn's own: a caller who goes away must not cancel what else hangs on the caller's token.
+        let cancel: CancellationToken = request.cancel.child_token();
+        let (outbox, events) = Outbox::new(cancel.clone());
+        let inner = Arc::clone(&self.inner);
+        self.inner.tasks.spawn(async move { inner.turn(request, turn_id, input_end, outbox, cancel).await });
+        Turn { turn_id, events }
+    }
+
+    /// Waits until nothing runs any more: no turn, and nothing that comes after one. Turns that start meanwhile are
+    /// waited for too.
+    pub async fn idle(&self) {
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        self.inner.tasks.reopen();
+    }
+}

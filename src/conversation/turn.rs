@@ -1,0 +1,329 @@
+//! One turn, from the person's input to what comes after the reply.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info, info_span, warn};
+
+use super::outbox::Outbox;
+use super::reply::Reply;
+use super::sessions::Entered;
+use super::speaker::Voice;
+use super::start::Inner;
+use super::{ConversationError, Event, Outcome, Speak, TurnInput, TurnRequest};
+use crate::audio::{self, AudioError};
+use crate::domain::audio::{Clip, SampleRate};
+use crate::domain::ids::{BlobId, SessionId, TurnId, UserId};
+use crate::domain::image::Image;
+use crate::domain::message::Role;
+use crate::domain::stage::{Stage, StageTiming};
+use crate::graph::character::Lines;
+use crate::graph::node::{Context, Listener};
+use crate::graph::prompt;
+use crate::graph::runner::{Thread, Until};
+use crate::graph::state::TurnState;
+use crate::providers::ProviderError;
+use crate::providers::llm::GenerationRequest;
+use crate::providers::stt::TranscriptionRequest;
+use crate::store::NewBlob;
+
+/// Who speaks, in which turn.
+#[derive(Clone, Copy)]
+struct Who {
+    user: UserId,
+    session: SessionId,
+    turn: TurnId,
+}
+
+impl Inner {
+    pub(super) async fn turn(
+        self: Arc<Self>,
+        request: TurnRequest,
+        turn: TurnId,
+        input_end: Instant,
+        outbox: Outbox,
+        cancel: CancellationToken,
+    ) {
+        let who = Who { user: request.user, session: request.session, turn };
+        let span = info_span!("turn", turn.id = %turn, session.id = %who.session);
+        async {
+            let answered = {
+                let answer = self.answer(request, who, input_end, &outbox, &cancel);
+                tokio::pin!(answer);
+                tokio::select! {
+                    answered = &mut answer => answered,
+                    // The listener is gone: cancelling lets the turn end in order, and save what was said.
+                    () = outbox.closed() => {
+                        cancel.cancel();
+                        answer.await
+                    }
+                }
+            };
+            match answered {
+                Ok((outcome, entered, thread)) => {
+                    outbox.send(Event::Done(outcome)).await;
+                    drop(outbox);
+                    self.after_reply(who, entered, thread).await;
+                }
+                Err(error) => {
+                    outbox.send(Event::Failed(error)).await;
+                }
+            }
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// Up to the reply's end, saved.
+    async fn answer(
+        &self,
+        request: TurnRequest,
+        who: Who,
+        input_end: Instant,
+        outbox: &Outbox,
+        cancel: &CancellationToken,
+    ) -> Result<(Outcome, Entered, Thread), ConversationError> {
+        self.sessions.session(who.user, who.session).await?;
+        let text = self.understand(request.input, outbox, cancel).await?;
+        outbox.send(Event::Transcript { text: text.clone(), last: true }).await;
+
+        let entered = self.entered.enter(who.session).await?;
+        let mut thread = self.runner.load(who.user, who.session).await?;
+        self.begin(&mut thread, who, &text, request.images).await?;
+
+        let voice = Voice { tts: Arc::clone(&self.tts), voice: request.voice, speed: request.speed, input_end };
+        let claims = &self.ports.character.claims;
+        let mut reply = Reply::new(claims, outbox.clone(), cancel.clone(), request.speak, voice);
+        let mut context = Context { ports: &self.ports, listener: &mut reply, cancel: cancel.clone() };
+        if let Err(error) = self.runner.run(&mut thread, &mut context, Until::Reply).await {
+            let error = ConversationError::from(error);
+            self.apologise(&mut reply, &error, request.speak).await;
+            return Err(error);
+        }
+        let said = thread.state.entries.last().map(|entry| &entry.message);
+        let said = said.filter(|message| message.role == Role::Assistant && message.turn_id == who.turn);
+        let (text_said, interrupted) = said.map_or((String::new(), true), |m| (m.text.clone(), m.interrupted));
+        outbox.stage(StageTiming::own(Stage::Total, input_end.elapsed())).await;
+        let outcome = Outcome {
+            turn_id: who.turn,
+            transcript: text,
+            text: text_said,
+            interrupted,
+            voice_failed: reply.voice_failed(),
+            stages: outbox.stages(),
+            usage: reply.usage(),
+        };
+        Ok((outcome, entered, thread))
+    }
+
+    /// The person's words.
+    async fn understand(
+        &self,
+        input: TurnInput,
+        outbox: &Outbox,
+        cancel: &CancellationToken,
+    ) -> Result<String, ConversationError> {
+        let text = match input {
+            TurnInput::Text(text) => text,
+            TurnInput::Recording(bytes) => {
+                let limits = self.config.recording;
+                let decoding = Instant::now();
+                let clip = blocking(move || {
+                    let clip = audio::decode(&bytes, &limits)?;
+                    Ok::<_, AudioError>(at_speech_rate(clip))
+                })
+                .await??;
+                outbox.stage(StageTiming::own(Stage::Decode, decoding.elapsed())).await;
+                self.transcribe(clip, outbox, cancel).await?
+            }
+            TurnInput::Clip(clip) => {
+                let limits = &self.config.recording;
+                if clip.duration() < limits.least {
+                    return Err(AudioError::TooShort { got: clip.duration(), least: limits.least }.into());
+                }
+                if clip.duration() > limits.most {
+                    return Err(AudioError::TooLong { most: limits.most }.into());
+                }
+                let decoding = Instant::now();
+                let clip = blocking(move || at_speech_rate(clip)).await?;
+                outbox.stage(StageTiming::own(Stage::Decode, decoding.elapsed())).await;
+                self.transcribe(clip, outbox, cancel).await?
+            }
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(ConversationError::EmptyMessage);
+        }
+        let length = text.chars().count();
+        if length > self.config.max_message_chars {
+            return Err(ConversationError::MessageTooLong { length, limit: self.config.max_message_chars });
+        }
+        Ok(text.to_owned())
+    }
+
+    async fn transcribe(
+        &self,
+        clip: Clip,
+        outbox: &Outbox,
+        cancel: &CancellationToken,
+    ) -> Result<String, ConversationError> {
+        let listening = Instant::now();
+        let request = TranscriptionRequest {
+            clip: Arc::new(clip),
+            language: self.config.language.clone(),
+            cancel: cancel.clone(),
+        };
+        let heard = self.stt.transcribe(request).await?;
+        outbox.stage(StageTiming::engine(Stage::SpeechToText, heard.timing, listening.elapsed())).await;
+        if !heard.text.chars().any(char::is_alphanumeric) {
+            return Err(ConversationError::NoSpeech);
+        }
+        Ok(heard.text)
+    }
+
+    /// Puts the turn at the graph's start; or, where the same words failed before, back where they failed.
+    async fn begin(
+        &self,
+        thread: &mut Thread,
+        who: Who,
+        text: &str,
+        images: Vec<Image>,
+    ) -> Result<(), ConversationError> {
+        if thread.unfinished() && !thread.answered() && images.is_empty() && thread.takes_over(text, who.turn) {
+            return Ok(());
+        }
+        self.settle(thread).await?;
+        let mut kept: Vec<BlobId> = Vec::with_capacity(images.len());
+        for image in images {
+            let blob = NewBlob {
+                user_id: who.user,
+                session_id: Some(who.session),
+                media_type: image.format.media_type().to_owned(),
+                bytes: image.bytes,
+            };
+            kept.push(self.ports.blobs.put_blob(blob).await?);
+        }
+        self.runner.begin(thread, TurnState::new(who.turn, text.to_owned(), kept, Timestamp::now()));
+        Ok(())
+    }
+
+    /// Ends what a turn before left undone: what comes after a reply is made up for; a turn without a reply is closed.
+    pub(super) async fn settle(&self, thread: &mut Thread) -> Result<(), ConversationError> {
+        if thread.unfinished() && thread.answered() {
+            let mut quiet = Quiet::default();
+            if let Err(error) = self.run_rest(thread, &mut quiet).await {
+                warn!(error = %error, "what comes after a reply failed twice and is left out");
+            }
+        }
+        if thread.unfinished() {
+            self.runner.close(thread).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_rest(&self, thread: &mut Thread, quiet: &mut Quiet) -> Result<(), ConversationError> {
+        // Nothing of it is the caller's to cancel: the next turn counts on it.
+        let mut context = Context { ports: &self.ports, listener: quiet, cancel: CancellationToken::new() };
+        Ok(self.runner.run(thread, &mut context, Until::End).await?)
+    }
+
+    /// What the person doesn't wait for.
+    async fn after_reply(&self, who: Who, entered: Entered, mut thread: Thread) {
+        let mut quiet = Quiet::default();
+        if let Err(error) = self.run_rest(&mut thread, &mut quiet).await {
+            warn!(error = %error, "what comes after the reply failed; the next turn makes up for it");
+        }
+        if let Err(error) = self.sessions.touch_session(who.session).await {
+            warn!(error = %error, "the session's activity could not be noted");
+        }
+        info!(
+            inject_memories_duration_ms = quiet.milliseconds(Stage::InjectMemories),
+            summarize_duration_ms = quiet.milliseconds(Stage::Summarize),
+            checkpoint_duration_ms = quiet.milliseconds(Stage::Checkpoint),
+            conversation.messages = thread.state.entries.len(),
+            "after the reply"
+        );
+        drop(entered);
+        self.work_ahead(&thread).await;
+    }
+
+    /// Lets the model compute what the next prompt begins with.
+    pub(super) async fn work_ahead(&self, thread: &Thread) {
+        let request = GenerationRequest {
+            messages: prompt::messages(&thread.state, &self.ports.character),
+            session: Some(thread.state.session),
+            max_tokens: self.ports.settings.max_reply_tokens,
+            sampling: self.ports.settings.sampling,
+            grammar: None,
+            stop: Vec::new(),
+            cancel: CancellationToken::new(),
+        };
+        if let Err(error) = self.ports.llm.prepare(&request).await {
+            tracing::debug!(error = %error, "the next prompt was not prepared");
+        }
+    }
+
+    /// Where the reply is spoken, a failure is told aloud as well.
+    async fn apologise(&self, reply: &mut Reply<'_>, error: &ConversationError, speak: Speak) {
+        let lines = &self.ports.character.lines;
+        let line = match error {
+            ConversationError::Provider(ProviderError::Cancelled | ProviderError::InvalidInput { .. }) => return,
+            ConversationError::Provider(ProviderError::Busy { .. }) => Lines::fresh(&lines.busy, &[]),
+            ConversationError::Provider(_) | ConversationError::Store(_) | ConversationError::Graph(_) => {
+                Lines::fresh(&lines.failed, &[])
+            }
+            _ => return,
+        };
+        if speak == Speak::Always {
+            reply.recite(line, line).await;
+            reply.deliver().await;
+        }
+    }
+}
+
+fn at_speech_rate(clip: Clip) -> Clip {
+    if clip.rate == SampleRate::SPEECH { clip } else { audio::resample(&clip, SampleRate::SPEECH) }
+}
+
+/// Runs what takes the processor for milliseconds or more.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ConversationError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| ConversationError::Graph(format!("a recording could not be read: {error}")))
+}
+
+/// Hears how long things took, and nothing else: for what runs after the reply.
+#[derive(Default)]
+pub(super) struct Quiet {
+    stages: Vec<StageTiming>,
+}
+
+impl Quiet {
+    fn milliseconds(&self, stage: Stage) -> Option<f64> {
+        let found = self.stages.iter().find(|timing| timing.stage == stage)?;
+        Some(found.total.as_secs_f64() * 1000.0)
+    }
+}
+
+#[async_trait::async_trait]
+impl Listener for Quiet {
+    async fn memories_used(&mut self, _: &[crate::domain::memory::RecalledMemory]) {}
+    async fn routed(&mut self, _: crate::domain::route::Route) {}
+    async fn stage(&mut self, timing: StageTiming) {
+        self.stages.push(timing);
+    }
+    fn generated(&mut self, _: &crate::providers::llm::Usage) {}
+    fn begin_reply(&mut self, _: crate::graph::claims::Grounds) {}
+    async fn write(&mut self, _: &str) -> std::ops::ControlFlow<()> {
+        std::ops::ControlFlow::Break(())
+    }
+    async fn end_reply(&mut self, _: bool) -> bool {
+        false
+    }
+    async fn recite(&mut self, _: &str, _: &str) {}
+    async fn deliver(&mut self) -> crate::graph::state::Said {
+        crate::graph::state::Said::default()
+    }
+}

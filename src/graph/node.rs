@@ -1,0 +1,136 @@
+//! What a node is, and what it is given.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use super::GraphError;
+use super::character::Character;
+use super::claims::Grounds;
+use super::routing::RouteClassifier;
+use super::state::{Said, State};
+use crate::config::{ConversationConfig, LlmConfig};
+use crate::domain::memory::RecalledMemory;
+use crate::domain::route::Route;
+use crate::domain::stage::{EngineTiming, Stage, StageTiming};
+use crate::memory::Memories;
+use crate::providers::llm::{LanguageModel, Sampling, Usage};
+use crate::store::BlobStore;
+
+/// One step of a turn.
+#[async_trait]
+pub trait Node: Send + Sync {
+    /// A verb; also the checkpoints' name of it.
+    fn name(&self) -> &'static str;
+
+    /// Under which its time is told; `None` where it is too short to tell.
+    fn stage(&self) -> Option<Stage>;
+
+    /// Runs once the person has their reply.
+    fn after_reply(&self) -> bool {
+        false
+    }
+
+    /// # Errors
+    /// The state is then as before: what was changed is thrown away, and the node runs again when the turn resumes.
+    async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError>;
+}
+
+/// What the nodes work with, the same for every turn.
+pub struct Ports {
+    pub llm: Arc<dyn LanguageModel>,
+    pub memories: Arc<Memories>,
+    pub routes: RouteClassifier,
+    pub blobs: Arc<dyn BlobStore>,
+    pub character: Character,
+    pub settings: Settings,
+    pub clock: Clock,
+}
+
+/// The person's local time, as far as it is known: the machine's.
+pub type Clock = fn() -> jiff::Zoned;
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub summarize_after: usize,
+    pub keep_messages: usize,
+    pub max_reply_tokens: usize,
+    pub sampling: Sampling,
+}
+
+impl Settings {
+    pub fn new(conversation: &ConversationConfig, llm: &LlmConfig) -> Self {
+        Self {
+            summarize_after: conversation.summarize_after,
+            keep_messages: conversation.keep_messages,
+            max_reply_tokens: llm.max_reply_tokens,
+            sampling: Sampling {
+                temperature: llm.temperature,
+                top_p: llm.top_p,
+                min_p: llm.min_p,
+                repeat_penalty: llm.repeat_penalty,
+                seed: llm.seed,
+            },
+        }
+    }
+}
+
+/// What a node is given in one turn.
+pub struct Context<'a> {
+    pub ports: &'a Ports,
+    pub listener: &'a mut dyn Listener,
+    /// The person interrupted, or went away.
+    pub cancel: CancellationToken,
+}
+
+/// Who hears of a turn while it runs. The reply's words are cleaned, cut into sentences and spoken behind it.
+#[async_trait]
+pub trait Listener: Send {
+    async fn memories_used(&mut self, memories: &[RecalledMemory]);
+
+    async fn routed(&mut self, route: Route);
+
+    async fn stage(&mut self, timing: StageTiming);
+
+    fn generated(&mut self, usage: &Usage);
+
+    /// Starts a reply, or starts it anew where the last attempt came to nothing.
+    fn begin_reply(&mut self, grounds: Grounds);
+
+    /// The model's words as they come. Waits while the person's side can't take more. `Break`: enough was said.
+    async fn write(&mut self, text: &str) -> ControlFlow<()>;
+
+    /// The model's words are over. Tells whether any of them could be used. `whole` is false where the model was cut
+    /// off, so that its last sentence may lack its end.
+    async fn end_reply(&mut self, whole: bool) -> bool;
+
+    /// Says prepared words: `text` as it is written, `spoken` as the voice reads it.
+    async fn recite(&mut self, text: &str, spoken: &str);
+
+    /// Waits until everything is sent, or the person interrupted, and tells what reached them.
+    async fn deliver(&mut self) -> Said;
+}
+
+#[cfg(test)]
+pub(super) mod test_node {
+    //! A node with a name and nothing to do.
+
+    use super::*;
+
+    pub(in super::super) struct Named(pub(in super::super) &'static str);
+
+    #[async_trait]
+    impl Node for Named {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+        fn stage(&self) -> Option<Stage> {
+            None
+        }
+        async fn run(&self, _: &mut State, _: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
+            Ok(EngineTiming::default())
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Keeps what the person's own message tells of them. Runs once they have their reply.
+
+use async_trait::async_trait;
+
+use crate::domain::stage::{EngineTiming, Stage};
+use crate::graph::GraphError;
+use crate::graph::node::{Context, Node};
+use crate::graph::state::State;
+
+pub(super) const NAME: &str = "inject_memories";
+
+pub struct InjectMemories;
+
+#[async_trait]
+impl Node for InjectMemories {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage::InjectMemories)
+    }
+
+    fn after_reply(&self) -> bool {
+        true
+    }
+
+    async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
+        context.ports.memories.consider(state.user, state.session, &state.current_turn().text).await?;
+        Ok(EngineTiming::default())
+    }
+}

@@ -1,0 +1,84 @@
+//! What a turn does, one verb a file.
+
+mod answer_danger;
+mod check_danger;
+mod decline_image;
+mod extract_memories;
+mod inject_context;
+mod inject_memories;
+mod respond;
+mod route;
+mod summarize;
+
+pub use answer_danger::AnswerDanger;
+pub use check_danger::CheckDanger;
+pub use decline_image::DeclineImage;
+pub use extract_memories::ExtractMemories;
+pub use inject_context::InjectContext;
+pub use inject_memories::InjectMemories;
+pub use respond::Respond;
+pub use route::Route;
+pub use summarize::Summarize;
+
+use super::builder::{END, Graph, GraphBuilder, InvalidGraph};
+use super::state::State;
+use crate::domain::route::Route as Way;
+
+/// The graph of a turn.
+///
+/// # Errors
+/// None in a build whose tests pass: the graph is fixed.
+pub fn turn_graph() -> Result<Graph, InvalidGraph> {
+    GraphBuilder::new()
+        .start(check_danger::NAME)
+        .node(CheckDanger)
+        .node(AnswerDanger)
+        .node(ExtractMemories)
+        .node(Route)
+        .node(DeclineImage)
+        .node(InjectContext)
+        .node(Respond)
+        .node(InjectMemories)
+        .node(Summarize)
+        .branch(check_danger::NAME, by_danger, &[answer_danger::NAME, extract_memories::NAME])
+        .edge(answer_danger::NAME, summarize::NAME)
+        .edge(extract_memories::NAME, route::NAME)
+        .branch(route::NAME, by_route, &[decline_image::NAME, inject_context::NAME])
+        .edge(decline_image::NAME, inject_memories::NAME)
+        .edge(inject_context::NAME, respond::NAME)
+        .edge(respond::NAME, inject_memories::NAME)
+        .edge(inject_memories::NAME, summarize::NAME)
+        .edge(summarize::NAME, END)
+        .build()
+}
+
+fn by_danger(state: &State) -> &'static str {
+    let danger = state.turn.as_ref().and_then(|turn| turn.danger);
+    if danger.is_some() { answer_danger::NAME } else { extract_memories::NAME }
+}
+
+fn by_route(state: &State) -> &'static str {
+    match state.turn.as_ref().map(|turn| turn.route) {
+        Some(Way::Image) => decline_image::NAME,
+        _ => inject_context::NAME,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_graph_of_a_turn_is_valid() {
+        if let Err(invalid) = turn_graph() {
+            panic!("{invalid}");
+        }
+    }
+
+    #[test]
+    fn the_documented_diagram_is_the_graph() {
+        let documented = include_str!("../../../docs/ARCHITECTURE.md");
+        let drawn = turn_graph().unwrap().to_mermaid();
+        assert!(documented.contains(&drawn), "docs/ARCHITECTURE.md should show:\n{drawn}");
+    }
+}

@@ -1,0 +1,167 @@
+//! Lets the model answer. Its words go to the listener as they come, who may say that it is enough.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::domain::image::{Image, ImageFormat};
+use crate::domain::message::Role;
+use crate::domain::stage::{EngineTiming, Stage, StageTiming};
+use crate::graph::GraphError;
+use crate::graph::character::Lines;
+use crate::graph::claims::Grounds;
+use crate::graph::node::{Context, Node, Ports};
+use crate::graph::prompt;
+use crate::graph::state::State;
+use crate::providers::ProviderError;
+use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationRequest, Usage};
+
+pub(super) const NAME: &str = "respond";
+
+/// How often the model may try when nothing of what it says can be used.
+const ATTEMPTS: u32 = 2;
+
+pub struct Respond;
+
+#[async_trait]
+impl Node for Respond {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage::Respond)
+    }
+
+    async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
+        let messages = prompt_with_images(state, context.ports).await?;
+        let mut spent = EngineTiming::default();
+        let mut usable = false;
+        for attempt in 0..ATTEMPTS {
+            context.listener.begin_reply(grounds(state));
+            let (timing, any) = attempt_reply(state, context, &messages, attempt).await?;
+            spent.queued += timing.queued;
+            spent.inference += timing.inference;
+            usable = any;
+            if usable || context.cancel.is_cancelled() {
+                break;
+            }
+        }
+        if !usable && !context.cancel.is_cancelled() {
+            let said: Vec<&str> = prompt::replies(&state.entries).take(2).collect();
+            let line = Lines::fresh(&context.ports.character.lines.listening, &said);
+            context.listener.recite(line, line).await;
+        }
+        let said = context.listener.deliver().await;
+        state.record_reply(said, (context.ports.clock)().timestamp());
+        Ok(spent)
+    }
+}
+
+async fn prompt_with_images(state: &State, ports: &Ports) -> Result<Vec<ChatMessage>, GraphError> {
+    let mut messages = prompt::messages(state, &ports.character);
+    if let Some(newest) = messages.last_mut() {
+        for id in &state.current_turn().images {
+            let blob = ports.blobs.blob(state.user, *id).await?;
+            if let Some(format) = ImageFormat::sniff(&blob.bytes) {
+                newest.images.push(Image { bytes: blob.bytes, format });
+            }
+        }
+    }
+    Ok(messages)
+}
+
+/// Everything that Rose really knows of this person now.
+fn grounds(state: &State) -> Grounds {
+    let told = state.entries.iter().filter(|entry| entry.message.role == Role::User);
+    let told = told.map(|entry| entry.message.text.as_str());
+    let turn = state.current_turn();
+    let remembered = turn.memories.iter().map(|memory| memory.text.as_str());
+    // The message that is answered stands in the entries too.
+    let acquainted = state.entries.len() > 1 || !turn.memories.is_empty();
+    Grounds::new(told.chain(remembered), acquainted)
+}
+
+/// One reply of the model's, and whether any of it could be used.
+async fn attempt_reply(
+    state: &State,
+    context: &mut Context<'_>,
+    messages: &[ChatMessage],
+    attempt: u32,
+) -> Result<(EngineTiming, bool), GraphError> {
+    let settings = &context.ports.settings;
+    let mut sampling = settings.sampling;
+    sampling.seed = sampling.seed.map(|seed| seed.wrapping_add(attempt));
+    // The reply may end before the turn does.
+    let enough = context.cancel.child_token();
+    let request = GenerationRequest {
+        messages: messages.to_vec(),
+        session: Some(state.session),
+        max_tokens: settings.max_reply_tokens,
+        sampling,
+        grammar: None,
+        stop: vec!["\nPerson:".into(), "\nUser:".into()],
+        cancel: enough.clone(),
+    };
+    let started = Instant::now();
+    let outcome = match generate(request, context, &enough, started).await {
+        Err(ProviderError::Cancelled) => Outcome { usage: None, whole: false, failed: None },
+        other => other?,
+    };
+    let timing = outcome.usage.map(|usage| usage.timing).unwrap_or_default();
+    if let Some(usage) = &outcome.usage {
+        context.listener.generated(usage);
+    }
+    let usable = context.listener.end_reply(outcome.whole).await;
+    match outcome.failed {
+        Some(error) if !usable => Err(error.into()),
+        Some(error) => {
+            warn!(error = %error, "the reply broke off; what was said of it stands");
+            Ok((timing, usable))
+        }
+        None => Ok((timing, usable)),
+    }
+}
+
+struct Outcome {
+    usage: Option<Usage>,
+    /// The model ended of itself.
+    whole: bool,
+    failed: Option<ProviderError>,
+}
+
+async fn generate(
+    request: GenerationRequest,
+    context: &mut Context<'_>,
+    enough: &CancellationToken,
+    started: Instant,
+) -> Result<Outcome, ProviderError> {
+    let mut stream = context.ports.llm.stream(request).await?;
+    let mut first = true;
+    while let Some(delta) = stream.next().await {
+        match delta {
+            Ok(Delta::Text(text)) => {
+                if std::mem::take(&mut first) {
+                    context.listener.stage(StageTiming::own(Stage::FirstToken, started.elapsed())).await;
+                }
+                // After the token is cancelled, the model tells how it ended within a token's time.
+                if !enough.is_cancelled() && context.listener.write(&text).await == ControlFlow::Break(()) {
+                    enough.cancel();
+                }
+            }
+            Ok(Delta::Done(usage)) => {
+                let whole = usage.finish == Finish::Stop;
+                return Ok(Outcome { usage: Some(usage), whole, failed: None });
+            }
+            Err(_) if enough.is_cancelled() => return Ok(Outcome { usage: None, whole: false, failed: None }),
+            Err(error) => return Ok(Outcome { usage: None, whole: false, failed: Some(error) }),
+        }
+    }
+    let backend = context.ports.llm.describe().backend;
+    let failed = ProviderError::Failed { backend, reason: "the reply broke off".into() };
+    Ok(Outcome { usage: None, whole: false, failed: (!enough.is_cancelled()).then_some(failed) })
+}

@@ -1,0 +1,296 @@
+//! What a conversation remembers of itself between turns and between nodes: versioned, saved as JSON.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::danger::DangerKind;
+use crate::domain::embedding::Embedding;
+use crate::domain::ids::{BlobId, SessionId, TurnId, UserId};
+use crate::domain::memory::Memory;
+use crate::domain::message::{Message, Role};
+use crate::domain::route::Route;
+
+/// One step each from version `n` to `n + 1`, the first from version 1. The order is history: only append.
+const MIGRATIONS: &[Migration] = &[];
+
+type Migration = fn(&mut Value);
+
+/// What this build writes.
+pub const VERSION: usize = MIGRATIONS.len() + 1;
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum StateError {
+    #[error("the conversation's state has version {found}; this build reads up to {newest}")]
+    Newer { found: u64, newest: u64 },
+    /// Never carries what stood there: it may be someone's words.
+    #[error("the conversation's state can't be read: {0}")]
+    Damaged(String),
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    pub session: SessionId,
+    pub user: UserId,
+    /// Everything said, oldest first.
+    pub entries: Vec<Entry>,
+    /// Holds the first `folded` entries.
+    pub summary: Option<String>,
+    pub folded: usize,
+    /// Entries after the folded ones that the prompt leaves out, since they don't fit. Grows in steps, so that the
+    /// prompt's beginning, and with it the model's cache, stays the same for several turns.
+    pub left_out: usize,
+    /// The day and its part, as the prompt last told them.
+    #[serde(default)]
+    pub noted_time: Option<String>,
+    /// The turn that is being answered.
+    pub turn: Option<TurnState>,
+}
+
+/// A message and how the prompt shows it.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub message: Message,
+    /// What the prompt shows in the text's place, in this turn and all later ones: the text with a note before it.
+    /// A note that were left out of later prompts would make the model compute the message and its answer again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_text: Option<String>,
+    /// For a spoken reply: its sentences and how long each sounds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sentences: Vec<SpokenSentence>,
+}
+
+/// A part of a reply as it was spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpokenSentence {
+    /// Where the sentence ends in the reply's text, in bytes.
+    pub end: usize,
+    pub duration: Duration,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct TurnState {
+    pub id: TurnId,
+    /// What the person said or wrote.
+    pub text: String,
+    pub images: Vec<BlobId>,
+    pub started_at: Timestamp,
+    #[serde(default)]
+    pub danger: Option<DangerKind>,
+    #[serde(default)]
+    pub memories: Vec<Memory>,
+    /// The message's, for the nodes after the one that made it; a resumed turn does without.
+    #[serde(skip)]
+    pub embedding: Option<Embedding>,
+    #[serde(default)]
+    pub route: Route,
+    /// The person's message stands in the entries.
+    #[serde(default)]
+    pub recorded: bool,
+    /// The turn has its reply, if only the part that was said before an interruption.
+    #[serde(default)]
+    pub answered: bool,
+}
+
+impl TurnState {
+    pub fn new(id: TurnId, text: String, images: Vec<BlobId>, started_at: Timestamp) -> Self {
+        Self {
+            id,
+            text,
+            images,
+            started_at,
+            danger: None,
+            memories: Vec::new(),
+            embedding: None,
+            route: Route::default(),
+            recorded: false,
+            answered: false,
+        }
+    }
+}
+
+impl Entry {
+    pub fn shown_text(&self) -> &str {
+        self.prompt_text.as_deref().unwrap_or(&self.message.text)
+    }
+}
+
+impl State {
+    pub fn new(session: SessionId, user: UserId) -> Self {
+        Self { session, user, entries: Vec::new(), summary: None, folded: 0, left_out: 0, noted_time: None, turn: None }
+    }
+
+    /// For nodes, which only run within a turn.
+    pub fn current_turn(&self) -> &TurnState {
+        self.turn.as_ref().expect("nodes run within a turn")
+    }
+
+    pub fn current_turn_mut(&mut self) -> &mut TurnState {
+        self.turn.as_mut().expect("nodes run within a turn")
+    }
+
+    /// The entries that the summary doesn't hold.
+    pub fn unfolded(&self) -> &[Entry] {
+        &self.entries[self.folded.min(self.entries.len())..]
+    }
+
+    /// The entries that the prompt shows.
+    pub fn shown(&self) -> &[Entry] {
+        let unfolded = self.unfolded();
+        &unfolded[self.left_out.min(unfolded.len())..]
+    }
+
+    /// Puts the person's message into the history, once; `prompt_text` is what the prompt shows of it, where that
+    /// isn't the text itself.
+    pub fn record_message(&mut self, prompt_text: Option<String>) {
+        let Some(turn) = self.turn.as_mut().filter(|turn| !turn.recorded) else { return };
+        turn.recorded = true;
+        let message = Message {
+            turn_id: turn.id,
+            role: Role::User,
+            text: turn.text.clone(),
+            images: turn.images.clone(),
+            interrupted: false,
+            timestamp: turn.started_at,
+        };
+        self.entries.push(Entry { message, prompt_text, sentences: Vec::new() });
+    }
+
+    /// Puts what Rose said into the history; nothing where she said nothing.
+    pub fn record_reply(&mut self, said: Said, now: Timestamp) {
+        let Some(turn) = self.turn.as_mut() else { return };
+        turn.answered = true;
+        if said.text.is_empty() {
+            return;
+        }
+        let message = Message {
+            turn_id: turn.id,
+            role: Role::Assistant,
+            text: said.text,
+            images: Vec::new(),
+            interrupted: said.interrupted,
+            timestamp: now,
+        };
+        self.entries.push(Entry { message, prompt_text: None, sentences: said.sentences });
+    }
+
+    /// As JSON, with the version beside the fields.
+    pub fn to_value(&self) -> Value {
+        let mut value = serde_json::to_value(self).expect("the state has only string keys");
+        value["version"] = VERSION.into();
+        value
+    }
+
+    /// # Errors
+    /// `Newer` where a newer build wrote it, `Damaged` where it is no state.
+    pub fn from_value(value: Value) -> Result<Self, StateError> {
+        let value = migrate(value, MIGRATIONS)?;
+        let state: Self = serde_json::from_value(value).map_err(|error| {
+            // serde quotes values in some messages; its category and place say enough.
+            StateError::Damaged(format!("{:?} error at column {}", error.classify(), error.column()))
+        })?;
+        if state.folded > state.entries.len() {
+            return Err(StateError::Damaged("more messages are folded than there are".into()));
+        }
+        Ok(state)
+    }
+}
+
+fn migrate(mut value: Value, migrations: &[Migration]) -> Result<Value, StateError> {
+    let newest = migrations.len() as u64 + 1;
+    let found = value
+        .get("version")
+        .and_then(Value::as_u64)
+        .filter(|version| *version > 0)
+        .ok_or_else(|| StateError::Damaged("no version".into()))?;
+    if found > newest {
+        return Err(StateError::Newer { found, newest });
+    }
+    for migration in &migrations[(found - 1) as usize..] {
+        migration(&mut value);
+    }
+    Ok(value)
+}
+
+/// What became of a reply.
+#[derive(Clone, PartialEq, Default)]
+pub struct Said {
+    /// What was sent, or, where it was spoken, the sentences whose sound was sent.
+    pub text: String,
+    pub interrupted: bool,
+    /// Empty for a reply in writing.
+    pub sentences: Vec<SpokenSentence>,
+}
+
+/// Shows the shape only: what was said never reaches a log.
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "State({}, {} messages, {} folded)", self.session, self.entries.len(), self.folded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn state() -> State {
+        let mut state = State::new(SessionId::generate(), UserId::generate());
+        state.turn = Some(TurnState::new(TurnId::generate(), "Hello.".into(), Vec::new(), Timestamp::UNIX_EPOCH));
+        state.record_message(Some("(It is evening.) Hello.".into()));
+        let sentences = vec![SpokenSentence { end: 3, duration: Duration::from_millis(400) }];
+        state.record_reply(Said { text: "Hi.".into(), interrupted: true, sentences }, Timestamp::UNIX_EPOCH);
+        state
+    }
+
+    #[test]
+    fn survives_the_round_trip() {
+        let state = state();
+        let value = state.to_value();
+        assert_eq!(value["version"], VERSION);
+        assert!(State::from_value(value).unwrap() == state);
+    }
+
+    #[test]
+    fn a_newer_version_is_refused() {
+        let mut value = state().to_value();
+        value["version"] = json!(VERSION + 1);
+        let newest = VERSION as u64;
+        assert_eq!(State::from_value(value).unwrap_err(), StateError::Newer { found: newest + 1, newest });
+    }
+
+    #[test]
+    fn what_is_no_state_is_damaged_and_not_quoted() {
+        for value in [json!(null), json!({"version": 0}), json!({"version": 1, "entries": "I told you a secret"})] {
+            match State::from_value(value).unwrap_err() {
+                StateError::Damaged(why) => assert!(!why.contains("secret")),
+                other => panic!("{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn old_versions_pass_through_each_migration_from_their_own() {
+        let migrations: &[Migration] = &[
+            |value| value["trace"] = json!("one"),
+            |value| {
+                let trace = value["trace"].as_str().unwrap_or_default().to_owned();
+                value["trace"] = json!(trace + " two");
+            },
+        ];
+        assert_eq!(migrate(json!({"version": 1}), migrations).unwrap()["trace"], "one two");
+        assert_eq!(migrate(json!({"version": 2}), migrations).unwrap()["trace"], " two");
+        assert_eq!(migrate(json!({"version": 3}), migrations).unwrap().get("trace"), None);
+        assert!(migrate(json!({"version": 4}), migrations).is_err());
+    }
+
+    #[test]
+    fn a_message_is_recorded_once() {
+        let mut state = state();
+        state.record_message(None);
+        assert_eq!(state.entries.len(), 2);
+    }
+}

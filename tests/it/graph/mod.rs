@@ -1,0 +1,3 @@
+//! The conversation's graph.
+
+mod danger;
