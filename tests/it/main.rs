@@ -6,4 +6,5 @@ mod graph;
 mod llm;
 mod memory;
 mod rooms;
+mod routing;
 mod tts;
