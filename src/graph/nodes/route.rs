@@ -23,9 +23,9 @@ impl Node for Route {
 
     async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
         let turn = state.current_turn_mut();
-        let (route, timing) = context.ports.routes.classify(&turn.text, turn.embedding.as_ref()).await?;
+        let route = context.ports.routes.route(&turn.text);
         turn.route = route;
         context.listener.routed(route).await;
-        Ok(timing)
+        Ok(EngineTiming::default())
     }
 }
