@@ -38,6 +38,7 @@ fn patterns() -> DangerPatterns {
     DangerPatterns::parse(include_str!("../../../character/danger.toml")).expect("the built-in patterns")
 }
 
+#[expect(clippy::print_stdout, reason = "the test reports what it counted")]
 fn judge(name: &str, labelled: &str) {
     let patterns = patterns();
     let messages = toml::from_str::<Labelled>(labelled).expect("labelled messages").message;
