@@ -8,7 +8,7 @@ use super::ConfigError;
 
 #[derive(Debug, Clone)]
 pub struct DataConfig {
-    /// Holds the database, the recordings and the cookie key.
+    /// Holds the database, the recordings, the backups and the cookie key.
     pub dir: PathBuf,
 }
 
@@ -19,6 +19,11 @@ impl DataConfig {
 
     pub fn blobs(&self) -> PathBuf {
         self.dir.join("blobs")
+    }
+
+    /// Where the daily backups go.
+    pub fn backups(&self) -> PathBuf {
+        self.dir.join("backups")
     }
 
     pub fn cookie_key(&self) -> PathBuf {

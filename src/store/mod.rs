@@ -1,10 +1,18 @@
 //! What outlives the process. The only room that knows SQL.
 
+mod backup;
+mod blobs;
 mod error;
+mod lock;
 mod ports;
+mod sqlite;
 
+pub use backup::{BackupSummary, RestoreSummary, back_up, back_up_daily, restore};
+pub use blobs::FileBlobs;
 pub use error::StoreError;
+pub use lock::DataDirLock;
 pub use ports::{
-    Blob, BlobStore, Checkpoint, CheckpointStore, MemoryChange, MemoryFilter, MemoryStore, NewBlob, NewCheckpoint,
-    NewMemory, SessionStore,
+    Blob, BlobScope, BlobStore, Checkpoint, CheckpointStore, JobRunStore, MemoryChange, MemoryFilter, MemoryStore,
+    NewBlob, NewCheckpoint, NewMemory, SessionStore,
 };
+pub use sqlite::SqliteStore;

@@ -49,7 +49,10 @@ pub struct NewCheckpoint {
 
 #[async_trait]
 pub trait CheckpointStore: Send + Sync {
-    /// Durable once it returns.
+    /// Durable once it returns, whatever becomes of the process. What a power cut may take is the store's to say.
+    ///
+    /// # Errors
+    /// `NotFound` where the thread's session is gone.
     async fn save_checkpoint(&self, checkpoint: NewCheckpoint) -> Result<(), StoreError>;
     async fn latest_checkpoint(&self, thread: SessionId) -> Result<Option<Checkpoint>, StoreError>;
     /// Newest first.
@@ -123,6 +126,22 @@ pub struct Blob {
 pub trait BlobStore: Send + Sync {
     async fn put_blob(&self, blob: NewBlob) -> Result<BlobId, StoreError>;
     async fn blob(&self, user: UserId, id: BlobId) -> Result<Blob, StoreError>;
-    /// Deletes blobs made before `before`; returns how many.
-    async fn delete_old_blobs(&self, before: Timestamp) -> Result<usize, StoreError>;
+    /// Deletes the blobs of `scope` that were made before `before`; returns how many.
+    async fn delete_old_blobs(&self, scope: BlobScope, before: Timestamp) -> Result<usize, StoreError>;
+}
+
+/// What a cleanup goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlobScope {
+    /// Recordings and spoken replies. Pictures stay: they are part of a conversation's history.
+    Audio,
+    /// What belongs to no session, and would otherwise never go.
+    Unattached,
+}
+
+/// When each job last finished, so that one missed while the process was down is made up for.
+#[async_trait]
+pub trait JobRunStore: Send + Sync {
+    async fn last_run(&self, job: &str) -> Result<Option<Timestamp>, StoreError>;
+    async fn record_run(&self, job: &str, at: Timestamp) -> Result<(), StoreError>;
 }

@@ -7,4 +7,5 @@ mod llm;
 mod memory;
 mod rooms;
 mod routing;
+mod store;
 mod tts;
