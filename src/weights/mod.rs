@@ -25,7 +25,7 @@ pub use error::WeightsError;
 pub use manifest::{Manifest, Model, ModelFile, ModelSet};
 pub use progress::Progress;
 pub use pull::{Outcome, Pulled};
-pub use source::{HubConfig, SourceError};
+pub use source::{HubConfig, PackageClients, SourceError};
 pub use store::{ModelState, ModelStore};
 
 /// A model whose files are on disk and have passed their checksums.

@@ -43,9 +43,18 @@ impl Receipt {
     }
 
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = builder().tempfile_in(folder)?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;
         file.persist(folder.join(FILE_NAME))?;
         Ok(())
     }
+}
+
+/// Readable by all, as the weights are: the one who serves need not be the one who pulled.
+fn builder() -> tempfile::Builder<'static, 'static> {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has permissions to set"))]
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    builder
 }

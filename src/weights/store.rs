@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::checksum::Sum;
 use super::manifest::{Manifest, Model, ModelFile, platform};
 use super::receipt::Receipt;
-use super::{Capability, InstalledModel, WeightsError, own};
+use super::{Capability, InstalledModel, Progress, WeightsError, own};
 use crate::config::{ModelReference, ModelsConfig};
 
 /// The folder that holds the models, and the manifest that says what they are.
@@ -157,9 +157,9 @@ impl ModelStore {
     ///
     /// # Errors
     /// `Unknown`, or where it can't be deleted.
-    pub fn remove(&self, name: &str) -> Result<bool, WeightsError> {
+    pub fn remove(&self, name: &str, progress: &Progress) -> Result<bool, WeightsError> {
         let model = self.model(name)?;
-        let _lock = self.lock(&model.name, &super::Progress::lines(io::sink()))?;
+        let _lock = self.lock(&model.name, progress)?;
         let mut there = false;
         for folder in [self.folder(model), self.staging(model)] {
             match fs::remove_dir_all(&folder) {

@@ -9,3 +9,4 @@ mod rooms;
 mod routing;
 mod store;
 mod tts;
+mod weights;

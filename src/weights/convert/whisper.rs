@@ -70,11 +70,11 @@ impl Sizes {
             audio_context,
             audio_state,
             audio_heads: heads(checkpoint, "encoder/num_heads")?,
-            audio_layers: layers(checkpoint, "encoder"),
+            audio_layers: layers(checkpoint, "encoder")?,
             text_context,
             text_state,
             text_heads: heads(checkpoint, "decoder/num_heads")?,
-            text_layers: layers(checkpoint, "decoder"),
+            text_layers: layers(checkpoint, "decoder")?,
             bands,
         })
     }
@@ -118,8 +118,10 @@ fn heads(checkpoint: &Checkpoint<'_>, name: &str) -> Result<usize, ConversionErr
     })
 }
 
-fn layers(checkpoint: &Checkpoint<'_>, stack: &str) -> usize {
-    (0..).take_while(|layer| checkpoint.get(&format!("{stack}/layer_{layer}/ffn/linear_0/weight")).is_some()).count()
+fn layers(checkpoint: &Checkpoint<'_>, stack: &str) -> Result<usize, ConversionError> {
+    let name = |layer: usize| format!("{stack}/layer_{layer}/ffn/linear_0/weight");
+    checkpoint.require(&name(0))?;
+    Ok((1..).find(|layer| checkpoint.get(&name(*layer)).is_none()).expect("a file holds finitely many variables"))
 }
 
 fn write_filters(bands: usize, to: &mut impl Write) -> Result<(), ConversionError> {

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -61,6 +62,8 @@ pub(super) struct Hub {
     agent: Agent,
     /// Why it can't be reached, once that is known.
     unreachable: OnceLock<String>,
+    /// Whether it ever answered: then a failure is a broken line, not a missing hub.
+    answered: AtomicBool,
 }
 
 impl Hub {
@@ -74,7 +77,7 @@ impl Hub {
             .user_agent(concat!("rose/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
-        Self { config: config.clone(), agent, unreachable: OnceLock::new() }
+        Self { config: config.clone(), agent, unreachable: OnceLock::new(), answered: AtomicBool::new(false) }
     }
 
     /// Brings `to` to its expected size, starting with what is there.
@@ -166,9 +169,11 @@ impl Hub {
             request = request.header("Range", format!("bytes={offset}-"));
         }
         match request.call() {
-            Ok(response) => Ok(response),
-            // What came before shows that the hub was there: the line broke, it is not missing.
-            Err(error) if offset > 0 => {
+            Ok(response) => {
+                self.answered.store(true, Ordering::Relaxed);
+                Ok(response)
+            }
+            Err(error) if self.answered.load(Ordering::Relaxed) => {
                 Err(SourceError::BrokenOff { url: url.to_owned(), offset, reason: error.to_string() })
             }
             Err(error) => {

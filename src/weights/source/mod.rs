@@ -15,6 +15,7 @@ use super::manifest::{Place, Source, Take};
 use super::progress::Progress;
 
 pub use hub::HubConfig;
+pub use package::PackageClients;
 
 /// Why a source could not give a model.
 #[derive(Debug, thiserror::Error)]

