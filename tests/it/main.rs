@@ -12,6 +12,7 @@ mod audio;
 mod embeddings;
 mod graph;
 mod llm;
+mod memory;
 mod rooms;
 mod routing;
 mod server;

@@ -1,0 +1,4 @@
+//! What Rose remembers: the labelled messages.
+
+#[cfg(feature = "candle")]
+mod labelled;
