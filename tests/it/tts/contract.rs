@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use rose::providers::ProviderError;
-use rose::providers::tts::TextToSpeech;
+use rose::providers::tts::{TextToSpeech, collect};
 
 use super::{STORY, chunk, say, spoken, spoken_once_free};
 
@@ -188,7 +188,8 @@ pub(super) async fn takes_every_script(make: Make) {
     ] {
         match voice.speak(say(text)).await {
             Ok(stream) => {
-                let outcome = rose::providers::tts::collect(voice.sample_rate(), stream).await;
+                // The beginning will do: minutes of speech would only take time.
+                let outcome = collect(voice.sample_rate(), Box::pin(stream.take(4))).await;
                 assert!(
                     matches!(outcome, Ok(_) | Err(ProviderError::InvalidInput { .. })),
                     "{:?}: {outcome:?}",

@@ -70,8 +70,10 @@ mod tests {
     fn a_long_sentence_is_cut_at_its_clauses() {
         let clause = "ænd ðˈɛn wiː wˈɔːkt ˈɔn ɐlˈɔŋ ðə ɹˈɪvɚ, ";
         let pieces = cut(phonemes(&clause.repeat(6)));
-        assert_eq!(pieces.len(), 6);
-        assert!(pieces.iter().all(|piece| piece.concat() == clause));
+        // The last two are short enough together.
+        assert_eq!(pieces.len(), 5);
+        assert!(pieces[..4].iter().all(|piece| piece.concat() == clause));
+        assert_eq!(pieces[4].concat(), clause.repeat(2));
     }
 
     #[test]
