@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use regex::{RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use serde::Deserialize;
 
 /// Words that say nothing of what a sentence is about.
@@ -19,6 +19,7 @@ const EMPTY_WORDS: &str = "about after again all always and any are because been
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
+    asking: String,
     never: Vec<String>,
     supported: Vec<String>,
     acquainted: Vec<String>,
@@ -34,6 +35,7 @@ pub enum ClaimsError {
 }
 
 pub struct Claims {
+    asking: Regex,
     never: RegexSet,
     supported: RegexSet,
     acquainted: RegexSet,
@@ -59,6 +61,7 @@ impl Claims {
     pub fn parse(text: &str) -> Result<Self, ClaimsError> {
         let raw: Raw = toml::from_str(text)?;
         Ok(Self {
+            asking: RegexBuilder::new(&whole_words(&raw.asking)).unicode(false).build()?,
             never: patterns(&raw.never)?,
             supported: patterns(&raw.supported)?,
             acquainted: patterns(&raw.acquainted)?,
@@ -69,6 +72,7 @@ impl Claims {
     pub fn allows(&self, sentence: &str, grounds: &Grounds) -> bool {
         let lowered = sentence.to_lowercase().replace(|c: char| !c.is_alphanumeric(), " ");
         let lowered = lowered.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lowered = self.asking.replace_all(&lowered, "");
         !self.never.is_match(&lowered)
             && (grounds.acquainted || !self.acquainted.is_match(&lowered))
             && (!self.supported.is_match(&lowered) || telling_words(&lowered).any(|word| grounds.words.contains(&word)))
@@ -77,7 +81,11 @@ impl Claims {
 
 fn patterns(patterns: &[String]) -> Result<RegexSet, regex::Error> {
     // ASCII word boundaries: the Unicode ones make compiling slow, and the patterns are English.
-    RegexSetBuilder::new(patterns.iter().map(|pattern| format!(r"\b(?:{pattern})\b"))).unicode(false).build()
+    RegexSetBuilder::new(patterns.iter().map(|pattern| whole_words(pattern))).unicode(false).build()
+}
+
+fn whole_words(pattern: &str) -> String {
+    format!(r"\b(?:{pattern})\b")
 }
 
 /// The words that tell what a text is about, cut to what their forms share.

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::danger::DangerKind;
-use crate::domain::embedding::Embedding;
 use crate::domain::ids::{BlobId, SessionId, TurnId, UserId};
 use crate::domain::memory::Memory;
 use crate::domain::message::{Message, Role};
@@ -81,9 +80,6 @@ pub struct TurnState {
     pub danger: Option<DangerKind>,
     #[serde(default)]
     pub memories: Vec<Memory>,
-    /// The message's, for the nodes after the one that made it; a resumed turn does without.
-    #[serde(skip)]
-    pub embedding: Option<Embedding>,
     #[serde(default)]
     pub route: Route,
     /// The person's message stands in the entries.
@@ -103,7 +99,6 @@ impl TurnState {
             started_at,
             danger: None,
             memories: Vec::new(),
-            embedding: None,
             route: Route::default(),
             recorded: false,
             answered: false,

@@ -37,7 +37,6 @@ impl Node for ExtractMemories {
                 context.listener.memories_used(&recalled.memories).await;
                 let turn = state.current_turn_mut();
                 turn.memories = recalled.memories.into_iter().map(|recalled| recalled.memory).collect();
-                turn.embedding = recalled.newest;
                 Ok(recalled.timing)
             }
             // An answer without memories is better than none.

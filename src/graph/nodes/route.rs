@@ -26,7 +26,6 @@ impl Node for Route {
         let route = context.ports.routes.route(&turn.text);
         turn.route = route;
         context.listener.routed(route).await;
-        // Patterns take microseconds: no engine took part.
         Ok(EngineTiming::default())
     }
 }

@@ -75,8 +75,8 @@ async fn a_refusal_has_a_status_of_its_own() {
 
 #[tokio::test]
 async fn who_goes_away_ends_the_turn() {
-    // So slow that a turn that is not ended would take minutes.
-    let slow = |config: &mut rose::config::Config| config.llm.fake.token_delay = Duration::from_secs(30);
+    // The answer begins with the reply's first sentence; the second is still being written then.
+    let slow = |config: &mut rose::config::Config| config.llm.fake.token_delay = Duration::from_millis(200);
     let app = TestApp::fake_with(slow).await;
     let person = app.stranger();
     let session = person.start_session().await;
