@@ -2,9 +2,11 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 2 the command or the settings were wrong.
 
+pub mod backup;
 pub mod chat;
 pub mod doctor;
 pub mod models;
+pub mod restore;
 pub mod say;
 pub mod serve;
 pub mod transcribe;
@@ -23,6 +25,7 @@ Examples:
   rose chat                                               talk in the terminal
   rose say \"Good evening.\" -o evening.wav                 speak a text
   rose transcribe memo.webm                               print the words of a recording
+  rose backup                                             copy the database and the cookie key into one file
   rose doctor                                             what is missing, and how to get it
 
 Settings come from rose.toml, ROSE__SECTION__KEY variables and the options, the later outranking the former;
@@ -61,6 +64,8 @@ enum Command {
     Chat(chat::ChatCommand),
     Say(say::SayCommand),
     Transcribe(transcribe::TranscribeCommand),
+    Backup(backup::BackupCommand),
+    Restore(restore::RestoreCommand),
     Doctor(doctor::DoctorCommand),
 }
 
@@ -102,6 +107,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             serve::run(Config::load(&overrides)?)
         }
         Command::Models(command) => command.run(&Config::load(&overrides)?),
+        Command::Backup(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
+        Command::Restore(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Doctor(command) => command.run(&Config::load(&overrides)?),
         Command::Chat(command) => command.run(Config::load(&overrides)?),
         Command::Say(command) => command.run(&Config::load(&overrides)?),

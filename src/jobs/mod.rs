@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::config::DataConfig;
 use crate::store::{BlobScope, BlobStore, JobRunStore, SessionStore, StoreError, back_up_daily};
 
-/// How often the clock is looked at.
-const TICK: Duration = Duration::from_secs(60);
+/// How often the clock is looked at, and the soonest that a job which failed is tried again.
+const TICK: Duration = Duration::from_secs(5 * 60);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// How long a recording or a picture can be listened to or looked at again.
@@ -80,7 +80,8 @@ impl Housekeeping {
 
     async fn run_if_due(&self, job: &str, every: SignedDuration, now: Timestamp) -> Result<Option<usize>, StoreError> {
         let last = self.runs.last_run(job).await?;
-        if last.is_some_and(|last| now.duration_since(last) < every) {
+        // A run in the future was written under a wrong clock, and must not keep the job from running till then.
+        if last.is_some_and(|last| (SignedDuration::ZERO..every).contains(&now.duration_since(last))) {
             return Ok(None);
         }
         let count = match job {

@@ -10,7 +10,7 @@ use super::request_id;
 use super::state::Server;
 use crate::app::App;
 use crate::conversation::{ConversationError, Event, Speak, Turn, TurnInput, TurnRequest};
-use crate::domain::ids::{MemoryId, SessionId, TurnId, UserId};
+use crate::domain::ids::{MemoryId, SessionId, UserId};
 use crate::domain::image::Image;
 use crate::domain::memory::{MemoryType, RecalledMemory};
 use crate::domain::stage::{Stage, StageTiming};
@@ -71,7 +71,6 @@ pub(super) struct WatchedTurn {
     session: SessionId,
     request_id: String,
     begin: Instant,
-    turn_id: Option<TurnId>,
     stages: Vec<StageTiming>,
     outcome: &'static str,
     _cancel: DropGuard,
@@ -97,7 +96,6 @@ impl WatchedTurn {
             session: asked.session,
             request_id: request_id::current(),
             begin,
-            turn_id: None,
             stages: Vec::new(),
             outcome: "abandoned",
             _cancel: cancel.drop_guard(),
@@ -112,7 +110,6 @@ impl WatchedTurn {
                 self.stages.push(*timing);
             }
             Event::Done(outcome) => {
-                self.turn_id = Some(outcome.turn_id);
                 self.outcome = if outcome.interrupted { "interrupted" } else { "answered" };
             }
             Event::Failed(error) => self.outcome = outcome_of(error),
@@ -158,7 +155,7 @@ impl Drop for WatchedTurn {
         tracing::info!(
             request.id = self.request_id,
             session.id = %self.session,
-            turn.id = self.turn_id.map(tracing::field::display),
+            turn.id = %self.turn.turn_id,
             outcome = self.outcome,
             decode_duration_ms = self.spent(Stage::Decode),
             stt_duration_ms = self.spent(Stage::SpeechToText),

@@ -74,7 +74,7 @@ pub fn back_up(config: &DataConfig, to: &Path) -> Result<BackupSummary, StoreErr
 /// As [`back_up`].
 pub fn back_up_daily(config: &DataConfig, keep: usize) -> Result<BackupSummary, StoreError> {
     let folder = config.backups();
-    let summary = back_up(config, &folder.join(name_for(Timestamp::now())))?;
+    let summary = back_up(config, &folder.join(new_backup_name()))?;
     let mut finished = Vec::new();
     for entry in fs::read_dir(&folder).map_err(StoreError::file("cannot list", &folder))? {
         let entry = entry.map_err(StoreError::file("cannot list", &folder))?;
@@ -267,6 +267,11 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 fn stamp(at: Timestamp) -> String {
     let whole = at.strftime("%Y%m%dT%H%M%S");
     format!("{whole}.{:03}Z", at.subsec_millisecond())
+}
+
+/// A name that the daily backups count as theirs: such a backup goes when enough newer ones are there.
+pub fn new_backup_name() -> String {
+    name_for(Timestamp::now())
 }
 
 fn name_for(at: Timestamp) -> String {

@@ -7,7 +7,7 @@ mod lock;
 mod ports;
 mod sqlite;
 
-pub use backup::{BackupSummary, RestoreSummary, back_up, back_up_daily, restore};
+pub use backup::{BackupSummary, RestoreSummary, back_up, back_up_daily, new_backup_name, restore};
 pub use blobs::FileBlobs;
 pub use error::StoreError;
 pub use lock::DataDirLock;

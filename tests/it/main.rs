@@ -17,6 +17,7 @@ mod rooms;
 mod routing;
 mod server;
 mod store;
+mod stt;
 mod support;
 mod tts;
 mod vad;

@@ -16,6 +16,9 @@ pub(super) const THRESHOLDS: SpeechThresholds = SpeechThresholds {
     padding: Duration::from_millis(250),
 };
 
+/// Whisper's timestamps miss a pause by up to so much.
+const SLACK: Duration = Duration::from_millis(500);
+
 pub(super) struct Trimmed {
     pub(super) clip: Clip,
     /// Never empty.
@@ -48,10 +51,23 @@ impl Trimmed {
         (!pieces.is_empty()).then(|| Self { clip: Clip::new(samples, clip.rate), pieces })
     }
 
-    /// Where in the whole clip the moment `at` of the trimmed one is.
-    pub(super) fn time_in_whole(&self, at: Duration) -> Duration {
-        let at = at.min(self.clip.duration());
-        let piece = self.pieces.iter().rev().find(|piece| piece.here <= at).expect("the first piece starts at 0");
+    /// Where in the whole clip the words of `span` of the trimmed one are. A span that reaches a little across a cut
+    /// does not begin before the pause, nor end after it.
+    pub(super) fn span_in_whole(&self, span: Range<Duration>) -> Range<Duration> {
+        let end = span.end.min(self.clip.duration());
+        let start = span.start.min(end);
+        let cuts = || self.pieces.iter().skip(1).map(|piece| piece.here).filter(|cut| (start..end).contains(cut));
+        // What is closer to a cut than the padding is pause.
+        let first = cuts().next().filter(|cut| *cut - start <= SLACK).unwrap_or(start);
+        let last = cuts().next_back().filter(|cut| end - *cut <= SLACK && *cut > first).unwrap_or(end);
+        let start = self.time_in_whole(first, self.pieces.iter().rposition(|piece| piece.here <= first));
+        let end = self.time_in_whole(last, self.pieces.iter().rposition(|piece| piece.here < last));
+        start..end.max(start)
+    }
+
+    /// The moment `at` of the trimmed clip, which lies in that piece.
+    fn time_in_whole(&self, at: Duration, piece: Option<usize>) -> Duration {
+        let piece = &self.pieces[piece.unwrap_or(0)];
         piece.there + (at - piece.here)
     }
 }
@@ -71,8 +87,16 @@ mod tests {
         let trimmed = Trimmed::to_spans(&clip, &[seconds(1, 3), seconds(7, 8)]).expect("speech");
         assert_eq!(trimmed.clip.samples.len(), 30);
         assert_eq!((trimmed.clip.samples[0], trimmed.clip.samples[20]), (10.0, 70.0));
-        let there = |at| trimmed.time_in_whole(Duration::from_millis(at)).as_millis();
-        assert_eq!([0, 1_900, 2_000, 2_500, 9_000].map(there), [1_000, 2_900, 7_000, 7_500, 8_000]);
+        let there = |start, end| {
+            let span = trimmed.span_in_whole(Duration::from_millis(start)..Duration::from_millis(end));
+            (span.start.as_millis(), span.end.as_millis())
+        };
+        assert_eq!(there(0, 1_900), (1_000, 2_900));
+        assert_eq!(there(0, 2_000), (1_000, 3_000), "up to the cut");
+        assert_eq!(there(2_000, 2_500), (7_000, 7_500), "from the cut");
+        assert_eq!(there(1_800, 2_900), (7_000, 7_900), "begins a little before the cut");
+        assert_eq!(there(500, 2_300), (1_500, 3_000), "ends a little after it");
+        assert_eq!(there(500, 9_000), (1_500, 8_000), "across it, and past the end");
     }
 
     #[test]

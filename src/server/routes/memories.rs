@@ -7,16 +7,14 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::sessions::{MOST_PER_PAGE, checked_limit};
+use super::sessions::checked_limit;
 use crate::domain::ids::{MemoryId, SessionId};
 use crate::domain::memory::{Memory, MemoryType};
-use crate::server::error::{ApiError, ErrorCode};
+use crate::server::error::ApiError;
 use crate::server::extract::{Body, Parameters, PathId};
 use crate::server::identity::Person;
 use crate::server::state::Server;
 use crate::store::MemoryFilter;
-
-const MOST_MEMORY_CHARS: usize = 1000;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
@@ -67,8 +65,8 @@ pub(crate) struct MemoryList {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MemoryCorrection {
-    /// 1 to 1000 characters.
-    #[schema(min_length = 1, max_length = 1000)]
+    /// As it should be said of the person: one sentence.
+    #[schema(min_length = 1)]
     text: String,
     /// Left out, it stays as it is.
     #[serde(default)]
@@ -109,18 +107,9 @@ pub(crate) async fn list(
     responses((status = 200, body = MemoryList), ApiError)
 )]
 pub(crate) async fn export(State(server): State<Server>, Person(user): Person) -> Result<impl IntoResponse, ApiError> {
-    let app = server.app()?;
-    let mut all = Vec::new();
-    loop {
-        let filter = MemoryFilter { limit: MOST_PER_PAGE, offset: all.len(), ..MemoryFilter::default() };
-        let (page, total) = app.memories.list(user, filter).await?;
-        let last = page.len() < MOST_PER_PAGE;
-        all.extend(page.into_iter().map(MemoryEntry::from));
-        if last {
-            let list = MemoryList { memories: all, total };
-            return Ok(([(header::CONTENT_DISPOSITION, "attachment; filename=\"rose-memories.json\"")], Json(list)));
-        }
-    }
+    let memories = server.app()?.memories.export(user).await?;
+    let list = MemoryList { total: memories.len(), memories: memories.into_iter().map(MemoryEntry::from).collect() };
+    Ok(([(header::CONTENT_DISPOSITION, "attachment; filename=\"rose-memories.json\"")], Json(list)))
 }
 
 /// Says it as it should be.
@@ -137,12 +126,7 @@ pub(crate) async fn correct(
     PathId(id): PathId<MemoryId>,
     Body(correction): Body<MemoryCorrection>,
 ) -> Result<Json<MemoryEntry>, ApiError> {
-    let text = correction.text.trim();
-    if text.is_empty() || text.chars().count() > MOST_MEMORY_CHARS {
-        let message = format!("`text` has 1 to {MOST_MEMORY_CHARS} characters.");
-        return Err(ApiError::new(ErrorCode::InvalidRequest, message));
-    }
-    let memory = server.app()?.memories.change(user, id, text, correction.memory_type).await?;
+    let memory = server.app()?.memories.change(user, id, &correction.text, correction.memory_type).await?;
     Ok(Json(memory.into()))
 }
 

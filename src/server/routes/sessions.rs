@@ -16,7 +16,7 @@ use crate::server::identity::{Person, Renew};
 use crate::server::state::Server;
 
 const MOST_TITLE_CHARS: usize = 200;
-pub(super) const MOST_PER_PAGE: usize = 100;
+const MOST_PER_PAGE: usize = 100;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SessionStarted {

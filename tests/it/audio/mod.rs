@@ -2,7 +2,7 @@
 
 mod containers;
 mod hostile;
-mod made;
+pub(crate) mod made;
 pub(crate) mod sounds;
 
 pub(crate) use made::original;

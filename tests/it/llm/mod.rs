@@ -2,6 +2,8 @@
 
 mod contract;
 mod fake;
+#[cfg(feature = "llm-llama")]
+mod local;
 mod ordered;
 
 use std::sync::Arc;

@@ -1,4 +1,6 @@
-//! What Rose remembers: the labelled messages.
+//! What Rose remembers, with the real embeddings in the real store.
 
+#[cfg(feature = "candle")]
+mod kept;
 #[cfg(feature = "candle")]
 mod labelled;

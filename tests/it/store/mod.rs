@@ -1,6 +1,10 @@
 //! What outlives the process, on real files.
 
+mod backup;
+mod blobs;
 mod checkpoints;
+mod crash;
+mod housekeeping;
 mod memory_contract;
 mod sessions;
 mod sqlite;

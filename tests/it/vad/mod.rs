@@ -2,3 +2,5 @@
 
 mod contract;
 mod silero;
+
+pub(crate) use silero::local as local_detector;

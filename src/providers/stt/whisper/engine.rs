@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState};
 
 use super::judge::Tokens;
-use super::{BACKEND, failed, text};
+use super::{BACKEND, failed, header, text};
 use crate::config::LocalSttConfig;
 use crate::domain::audio::SampleRate;
 use crate::providers::ProviderError;
@@ -37,7 +37,9 @@ impl Language {
     /// # Errors
     /// `InvalidInput` where Whisper, or this model, doesn't know it.
     pub(super) fn of(code: &str, multilingual: bool) -> Result<Self, ProviderError> {
-        let known = whisper_rs::get_lang_id(code).and_then(whisper_rs::get_lang_str);
+        // whisper-rs panics at a NUL.
+        let is_code = !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase());
+        let known = is_code.then(|| whisper_rs::get_lang_id(code)).flatten().and_then(whisper_rs::get_lang_str);
         let reason = match known {
             Some(code) if multilingual || code == "en" => return Ok(Self(code)),
             Some(_) => format!("this model hears English only, not `{code}`"),
@@ -78,6 +80,7 @@ impl Engine {
     /// # Errors
     /// `Failed` where the file is no model.
     pub(super) fn load(weights: &Path, config: &LocalSttConfig) -> Result<Self, ProviderError> {
+        header::check(weights).map_err(|reason| failed(format!("the model can't be loaded: {reason}")))?;
         let path = weights.to_str().ok_or_else(|| failed("the model's path is not UTF-8"))?;
         let context = WhisperContext::new_with_params(path, WhisperContextParameters::default())
             .map_err(|error| failed(format!("the model can't be loaded: {error}")))?;

@@ -22,6 +22,9 @@ const LEAST_ENTROPY: f32 = 2.4;
 /// A phrase that comes so often in a row is a loop.
 const MOST_REPEATS: usize = 4;
 
+/// A sentence is a loop sooner: nobody says one so often in a row. Some that do cost only a second look.
+const MOST_SENTENCE_REPEATS: usize = 2;
+
 impl Tokens {
     /// Speech was heard, but these are not its words.
     pub(super) fn look_wrong(&self) -> bool {
@@ -35,6 +38,7 @@ impl Tokens {
     fn repeat(&self) -> bool {
         (self.ids.len() > ENTROPY_WINDOW && entropy(&self.ids[self.ids.len() - ENTROPY_WINDOW..]) < LEAST_ENTROPY)
             || (2..=8).any(|length| most_repeats(&self.ids, length) > MOST_REPEATS)
+            || (9..=self.ids.len() / 3).any(|length| most_repeats(&self.ids, length) > MOST_SENTENCE_REPEATS)
     }
 }
 
@@ -79,6 +83,10 @@ mod tests {
     fn nothing_guesses_and_loops_are_not() {
         assert!(sure(Vec::new()).look_wrong());
         assert!(sure([7, 11].repeat(6)).look_wrong());
+        // A sentence of 14 tokens, three and a half times over.
+        let sentence: Vec<i32> = (0..14).collect();
+        assert!(sure(sentence.iter().copied().cycle().take(49).collect()).look_wrong());
+        assert!(!sure(sentence.repeat(2)).look_wrong(), "twice may be meant");
         assert!(sure([&(0..40).collect::<Vec<_>>()[..], &[3; 40]].concat()).look_wrong());
         assert!(Tokens { ids: vec![1, 2, 3], log_probabilities: vec![-0.2, -2.0, -1.5] }.look_wrong());
     }

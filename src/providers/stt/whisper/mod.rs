@@ -1,6 +1,7 @@
 //! Speech-to-text with whisper.cpp, inside the process.
 
 mod engine;
+mod header;
 mod judge;
 mod logs;
 mod text;
@@ -96,10 +97,9 @@ impl SpeechToText for Whisper {
             let segments: Vec<Segment> = heard
                 .segments
                 .into_iter()
-                .map(|segment| Segment {
-                    start: trimmed.time_in_whole(segment.start),
-                    end: trimmed.time_in_whole(segment.end),
-                    text: segment.text,
+                .map(|segment| {
+                    let span = trimmed.span_in_whole(segment.start..segment.end);
+                    Segment { start: span.start, end: span.end, text: segment.text }
                 })
                 .collect();
             let text = segments.iter().map(|segment| segment.text.as_str()).collect::<Vec<_>>().join(" ");

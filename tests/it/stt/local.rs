@@ -1,0 +1,134 @@
+//! whisper.cpp: it keeps the contract, hears the words, and hears none where there are none.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use rose::config::{Config, ModelReference, Overrides};
+use rose::domain::word_error_rate::word_error_rate;
+use rose::providers::stt::{SpeechToText, build};
+use rose::providers::{BuildError, ProviderError};
+use rose::weights::ModelStore;
+
+use super::contract::contract;
+use super::{SPOKEN, empty_folder, joined, request, write};
+use crate::audio::{made, original, sounds};
+use crate::vad::local_detector;
+
+fn load(change: impl FnOnce(&mut Config)) -> Result<Arc<dyn SpeechToText>, BuildError> {
+    let mut config = Config::load(&Overrides::default()).expect("valid settings");
+    change(&mut config);
+    let models = ModelStore::open(&config.models).expect("a models folder");
+    build(&config.stt, &models, Some(&local_detector()))
+}
+
+fn make(queue_length: usize) -> Arc<dyn SpeechToText> {
+    load(|config| config.stt.local.queue_length = queue_length).expect("the speech model is installed")
+}
+
+/// The set's model, loaded once for all tests that only ask it.
+fn english() -> Arc<dyn SpeechToText> {
+    static ENGLISH: OnceLock<Arc<dyn SpeechToText>> = OnceLock::new();
+    Arc::clone(ENGLISH.get_or_init(|| make(64)))
+}
+
+fn multilingual() -> Arc<dyn SpeechToText> {
+    static MULTILINGUAL: OnceLock<Arc<dyn SpeechToText>> = OnceLock::new();
+    let named = |config: &mut Config| config.stt.local.model = ModelReference::Named("whisper-base".into());
+    Arc::clone(MULTILINGUAL.get_or_init(|| load(named).expect("the speech model is installed")))
+}
+
+async fn transcript(backend: &dyn SpeechToText, clip: rose::domain::audio::Clip) -> String {
+    backend.transcribe(request(clip)).await.expect("an answer").text
+}
+
+contract!(make);
+
+#[tokio::test]
+async fn hears_what_was_said() {
+    assert_eq!(english().describe().backend, "local");
+    let mut total = 0.0;
+    for (name, spoken) in SPOKEN {
+        let heard = transcript(&*english(), original(name)).await;
+        let errors = word_error_rate(spoken, &heard);
+        assert!(name != "jfk.wav" || errors <= 0.10, "{errors} of the words are wrong: {heard}");
+        total += errors;
+    }
+    assert!(total / 3.0 <= 0.10, "{} of all words are wrong", total / 3.0);
+}
+
+#[tokio::test]
+async fn hears_the_same_in_every_container() {
+    let plain = transcript(&*english(), original("austen-0890.wav")).await;
+    for (kind, recording) in made::made() {
+        let heard = transcript(&*english(), made::decoded_at_16k(recording)).await;
+        let errors = word_error_rate(&plain, &heard);
+        // One word in thirteen: codecs leave out what is hardly heard, and this model is the smallest there is.
+        assert!(errors <= 0.08, "{}: {heard}", kind.file);
+    }
+}
+
+#[tokio::test]
+async fn hears_no_words_where_there_are_none() {
+    for (name, clip) in sounds::wordless(Duration::from_secs(60)) {
+        assert_eq!(transcript(&*english(), clip).await, "", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_recording_with_pauses_keeps_its_words_and_times() {
+    let clips = SPOKEN.map(|(name, _)| original(name));
+    let clip = joined(&[&clips[0], &clips[1], &clips[2], &clips[0]], 4);
+    let heard = english().transcribe(request(clip)).await.expect("an answer");
+    let spoken = [SPOKEN[0].1, SPOKEN[1].1, SPOKEN[2].1, SPOKEN[0].1].join(" ");
+    assert!(word_error_rate(&spoken, &heard.text) <= 0.12, "{}", heard.text);
+    // The second recording begins after 11 s and a pause of 4, the last ends after 46.4 s.
+    let dashwood = heard.segments.iter().find(|segment| segment.text.contains("Dashwood")).expect("its segment");
+    assert!((13.5..16.5).contains(&dashwood.start.as_secs_f32()), "starts at {:?}", dashwood.start);
+    let last = heard.segments.last().expect("segments");
+    assert!((44.0..46.5).contains(&last.end.as_secs_f32()), "ends at {:?}", last.end);
+}
+
+#[tokio::test]
+async fn quiet_speech_between_silences_is_heard() {
+    let speech = original("jfk.wav");
+    let mut clip = joined(&[&speech.clone(), &speech], 0);
+    clip.samples.truncate(speech.samples.len());
+    clip.samples.iter_mut().for_each(|sample| *sample *= 0.05);
+    let silence = rose::domain::audio::Clip::new(Vec::new(), clip.rate);
+    let heard = transcript(&*english(), joined(&[&silence, &clip, &silence], 3)).await;
+    assert!(word_error_rate(SPOKEN[0].1, &heard) <= 0.15, "{heard}");
+}
+
+#[tokio::test]
+async fn languages_are_judged_or_refused() {
+    let ask = |language: &str| {
+        let mut request = request(original("jfk.wav"));
+        request.language = Some(language.into());
+        request
+    };
+    let heard = multilingual().transcribe(request(original("jfk.wav"))).await.expect("an answer");
+    assert_eq!(heard.language.as_deref(), Some("en"));
+    assert!(word_error_rate(SPOKEN[0].1, &heard.text) <= 0.10, "{}", heard.text);
+    let told = multilingual().transcribe(ask("en")).await.expect("an answer");
+    assert_eq!(told.language.as_deref(), Some("en"));
+    for (backend, language) in [(multilingual(), "xx"), (multilingual(), "e\0n"), (english(), "xx"), (english(), "de")]
+    {
+        let outcome = backend.transcribe(ask(language)).await;
+        assert!(matches!(outcome, Err(ProviderError::InvalidInput { .. })), "{language}");
+    }
+    assert_eq!(english().transcribe(ask("en")).await.expect("an answer").language.as_deref(), Some("en"));
+}
+
+#[test]
+fn what_is_no_model_is_refused_when_loaded() {
+    let folder = empty_folder();
+    let path = folder.path().join("not-a-model.bin");
+    let garbage = [&[0x6c, 0x6d, 0x67, 0x67][..], &[0xff; 4_096]].concat();
+    for bytes in [&b""[..], b"not a model", &garbage] {
+        write(&path, bytes);
+        let outcome = load(|config| config.stt.local.model = ModelReference::Path(path.clone()));
+        assert!(matches!(outcome, Err(BuildError::Provider(ProviderError::Failed { .. }) | BuildError::Weights(_))));
+    }
+    let outcome = load(|config| config.stt.language = Some("de".into()));
+    assert!(matches!(outcome, Err(BuildError::Provider(ProviderError::InvalidInput { .. }))));
+}
