@@ -1,6 +1,8 @@
 //! The ports and their adapters: each capability a trait in its folder, each backend a file beside it.
 //! Which backend serves is answered by that port's `build()`, from config.
 
+#[cfg(any(feature = "stt-whisper", feature = "llm-llama", feature = "tts-piper", feature = "candle"))]
+mod cores;
 pub mod embeddings;
 mod error;
 pub mod llm;

@@ -12,7 +12,7 @@ use tokenizers::{PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
 use super::{Embedded, Embedder};
 use crate::domain::embedding::Embedding;
 use crate::providers::worker::Worker;
-use crate::providers::{Description, ProviderError};
+use crate::providers::{Description, ProviderError, cores};
 use crate::weights::InstalledModel;
 
 const BACKEND: &str = "local";
@@ -110,7 +110,9 @@ impl Engine {
         let mask: Vec<u32> = encodings.iter().flat_map(|e| e.get_attention_mask().iter().copied()).collect();
         let ids = Tensor::from_vec(ids, shape, &Device::Cpu)?;
         let mask = Tensor::from_vec(mask, shape, &Device::Cpu)?;
-        let tokens = self.bert.forward(&ids, &ids.zeros_like()?, Some(&mask))?;
+        let types = ids.zeros_like()?;
+        // candle takes every core.
+        let tokens = cores::compute(usize::MAX, || self.bert.forward(&ids, &types, Some(&mask)))?;
         let mask = mask.to_dtype(DType::F32)?.unsqueeze(2)?;
         let sum = tokens.broadcast_mul(&mask)?.sum(1)?;
         // `[CLS]` and `[SEP]` are in every row, so no count is 0.

@@ -24,6 +24,8 @@ async fn what_is_anothers_is_as_if_it_were_not() {
     let sound = reply["audio_url"].as_str().expect("a spoken reply").to_owned();
     owner.ask(&session, "My sister is called Ana.").await;
     owner.ask(&session, "I am afraid of thunder.").await;
+    // What is kept is kept after the reply, before the next turn of the session: this one waits for it.
+    owner.ask(&session, "Good night.").await;
     let memories = owner.get_json("/api/memories").await;
     let memory = memories["memories"][0]["id"].as_str().expect("a memory").to_owned();
 

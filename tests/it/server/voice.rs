@@ -7,7 +7,7 @@ use crate::support::app::TestApp;
 use crate::support::events;
 use crate::support::person::{Person, json_of};
 use crate::support::recordings;
-use crate::support::words::word_error_rate;
+use rose::domain::word_error_rate::word_error_rate;
 
 const JFK: &str =
     "And so my fellow Americans ask not what your country can do for you ask what you can do for your country";
@@ -70,7 +70,9 @@ async fn real_speech_is_understood_and_answered_in_speech() {
     ] {
         let session = person.start_session().await;
         let other = say(&person, &session, recordings::converted("jfk.wav", file, arguments)).await;
-        assert_eq!(other["transcript"], transcript, "{file}");
+        // The same words; a lossy codec may move a comma.
+        let other = other["transcript"].as_str().expect("text");
+        assert_eq!(word_error_rate(transcript, other), 0.0, "{file}: {other}");
     }
 }
 

@@ -5,4 +5,3 @@ pub mod child;
 pub mod events;
 pub mod person;
 pub mod recordings;
-pub mod words;

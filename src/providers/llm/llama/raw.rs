@@ -10,6 +10,8 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_sys_2 as sys;
 
+use crate::providers::cores;
+
 // `model_pointer` reads a `LlamaModel` as the pointer that it wraps.
 const _: () = assert!(size_of::<LlamaModel>() == size_of::<NonNull<sys::llama_model>>());
 
@@ -131,7 +133,8 @@ impl Context {
         };
         // SAFETY: every array has `n_tokens` entries (`Batch::push` grows all of them), each `seq_id` points at one id
         // (`n_seq_id` is 1), and all outlive the call, which keeps none of them.
-        let code = unsafe { sys::llama_decode(self.context.as_ptr(), raw) };
+        let step = || unsafe { sys::llama_decode(self.context.as_ptr(), raw) };
+        let code = cores::compute(usize::try_from(self.settings.threads).unwrap_or(1), step);
         match code {
             0 => {
                 self.rows.extend(batch.wanted.iter().map(|wanted| *wanted != 0));

@@ -12,7 +12,7 @@ use super::judge::Tokens;
 use super::{BACKEND, failed, header, text};
 use crate::config::LocalSttConfig;
 use crate::domain::audio::SampleRate;
-use crate::providers::ProviderError;
+use crate::providers::{ProviderError, cores};
 
 /// Encoder frames for each second of sound: a mel frame each 10 ms, halved by the second convolution.
 const FRAMES_PER_SECOND: f32 = 50.0;
@@ -93,7 +93,10 @@ impl Engine {
             params: HashMap::new(),
         };
         // Touches every weight once.
-        engine.transcribe(&vec![0.0; SampleRate::SPEECH.0 as usize], None, &CancellationToken::new())?;
+        let length = Duration::from_secs(1);
+        let silence = vec![0.0; SampleRate::SPEECH.samples_in(length)];
+        let attempt = Attempt::Shrunk { frames: FRAMES_PER_SECOND as i32, length };
+        engine.run(&silence, Some(Language("en")), attempt, &CancellationToken::new())?;
         Ok(engine)
     }
 
@@ -114,14 +117,17 @@ impl Engine {
         let length = SampleRate::SPEECH.duration_of(samples.len());
         let mut language = language.or((!self.is_multilingual()).then_some(Language("en")));
         if let Some(frames) = self.shrunk_context(length) {
-            let heard = self.run(samples, language, Attempt::Shrunk { frames, length }, cancel)?;
-            if !self.tokens().look_wrong() {
-                return Ok(heard);
+            let spoken = self.run(samples, language, Attempt::Shrunk { frames, length }, cancel)?;
+            let mut tokens = self.tokens();
+            tokens.say_it_once(length);
+            if !tokens.look_wrong() {
+                return Ok(Heard { segments: self.segments(length, tokens.ids.len()), language: spoken });
             }
             tracing::debug!("transcribing again with the full context");
-            language = heard.language;
+            language = spoken;
         }
-        self.run(samples, language, Attempt::Full { length }, cancel)
+        let spoken = self.run(samples, language, Attempt::Full { length }, cancel)?;
+        Ok(Heard { segments: self.segments(length, usize::MAX), language: spoken })
     }
 
     /// How many encoder frames do for a clip; `None` where that is nearly all of them.
@@ -130,13 +136,14 @@ impl Engine {
         (frames < self.context.n_audio_ctx() * 9 / 10).then_some(frames)
     }
 
+    /// The language that was heard, or given; [`Engine::tokens`] and [`Engine::segments`] are the words.
     fn run(
         &mut self,
         samples: &[f32],
         language: Option<Language>,
         attempt: Attempt,
         cancel: &CancellationToken,
-    ) -> Result<Heard, ProviderError> {
+    ) -> Result<Option<Language>, ProviderError> {
         if cancel.is_cancelled() {
             return Err(ProviderError::Cancelled);
         }
@@ -149,14 +156,15 @@ impl Engine {
             params.set_abort_callback(Some(is_cancelled));
             params.set_abort_callback_user_data(std::ptr::from_ref(cancel).cast_mut().cast());
         }
-        match self.state.full(params, samples) {
+        let (state, threads) = (&mut self.state, usize::try_from(self.threads).unwrap_or(1));
+        match cores::compute(threads, || state.full(params, samples)) {
             Ok(()) => {}
             Err(_) if cancel.is_cancelled() => return Err(ProviderError::Cancelled),
             Err(WhisperError::NoSamples) => {}
             Err(error) => return Err(failed(format!("the model can't be run: {error}"))),
         }
         let spoken = whisper_rs::get_lang_str(self.state.full_lang_id_from_state()).map(Language);
-        Ok(Heard { segments: self.segments(attempt), language: language.or(spoken) })
+        Ok(language.or(spoken))
     }
 
     /// The text tokens of the last run.
@@ -174,11 +182,13 @@ impl Engine {
         tokens
     }
 
-    /// The words of the last run. A clip of one window is one segment to whisper.cpp; its timestamps part it here.
-    fn segments(&self, attempt: Attempt) -> Vec<HeardSegment> {
+    /// The words of the last run over a clip of that length, up to so many tokens of text. A clip of one window is one
+    /// segment to whisper.cpp; its timestamps part it here.
+    fn segments(&self, length: Duration, most_tokens: usize) -> Vec<HeardSegment> {
         let mut segments = Vec::new();
+        let mut left = most_tokens;
         for whole in self.state.as_iter() {
-            if attempt.length() > WINDOW {
+            if length > WINDOW {
                 let text = String::from_utf8_lossy(whole.to_bytes().unwrap_or_default());
                 push(&mut segments, centiseconds(whole.start_timestamp()), centiseconds(whole.end_timestamp()), &text);
                 continue;
@@ -190,11 +200,12 @@ impl Engine {
                     let at = TIMESTAMP_STEP * steps;
                     push(&mut segments, start, at, &String::from_utf8_lossy(&bytes));
                     (start, bytes) = (at, Vec::new());
-                } else if id < self.context.token_eot() {
+                } else if id < self.context.token_eot() && left > 0 {
+                    left -= 1;
                     bytes.extend_from_slice(token.to_bytes().unwrap_or_default());
                 }
             }
-            push(&mut segments, start, attempt.length(), &String::from_utf8_lossy(&bytes));
+            push(&mut segments, start, length, &String::from_utf8_lossy(&bytes));
         }
         segments
     }

@@ -1,6 +1,7 @@
 //! Whether a transcript can be believed, from the tokens alone. It decides if a clip is heard again with more context.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// What the decoder wrote, timestamps and other special tokens left out.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +26,21 @@ const MOST_REPEATS: usize = 4;
 /// A sentence is a loop sooner: nobody says one so often in a row. Some that do cost only a second look.
 const MOST_SENTENCE_REPEATS: usize = 2;
 
+/// Faster than people say the same thing twice, in tokens a second. Read speech is 4 to 5; a clip that whisper.cpp
+/// repeats whole comes to 8 and more.
+const FASTEST_REPETITION: f32 = 6.0;
+
 impl Tokens {
+    /// A decoder whose context was cut to the clip likes to write the whole of it once more. Keeps the first time, where
+    /// a clip of this length can't hold more.
+    pub(super) fn say_it_once(&mut self, length: Duration) {
+        if self.ids.len() as f32 > FASTEST_REPETITION * length.as_secs_f32() {
+            let once = period(&self.ids);
+            self.ids.truncate(once);
+            self.log_probabilities.truncate(once);
+        }
+    }
+
     /// Speech was heard, but these are not its words.
     pub(super) fn look_wrong(&self) -> bool {
         self.ids.is_empty() || self.mean_log_probability() < LEAST_MEAN_LOG_PROBABILITY || self.repeat()
@@ -40,6 +55,14 @@ impl Tokens {
             || (2..=8).any(|length| most_repeats(&self.ids, length) > MOST_REPEATS)
             || (9..=self.ids.len() / 3).any(|length| most_repeats(&self.ids, length) > MOST_SENTENCE_REPEATS)
     }
+}
+
+/// The length of the shortest beginning that makes up the whole when it is repeated twice or more, the last time perhaps
+/// broken off; the whole length where there is none.
+fn period(ids: &[i32]) -> usize {
+    (1..=ids.len() / 2)
+        .find(|length| ids.iter().zip(&ids[*length..]).all(|(earlier, later)| earlier == later))
+        .unwrap_or(ids.len())
 }
 
 fn entropy(ids: &[i32]) -> f32 {
@@ -77,6 +100,23 @@ mod tests {
         assert!(!sure(vec![5]).look_wrong());
         // "no, no, no, no"
         assert!(!sure([7, 11].repeat(4)).look_wrong());
+    }
+
+    #[test]
+    fn what_a_clip_cannot_hold_twice_was_said_once() {
+        let sentence: Vec<i32> = (0..14).collect();
+        let kept = |ids: Vec<i32>, seconds: f32| {
+            let mut tokens = sure(ids);
+            tokens.say_it_once(Duration::from_secs_f32(seconds));
+            assert_eq!(tokens.ids.len(), tokens.log_probabilities.len());
+            tokens.ids
+        };
+        assert_eq!(kept(sentence.repeat(2), 3.3), sentence);
+        assert_eq!(kept(sentence.iter().copied().cycle().take(49).collect(), 3.3), sentence);
+        assert_eq!(kept(sentence.repeat(2), 7.0), sentence.repeat(2), "there was time to say it twice");
+        assert_eq!(kept(sentence.clone(), 1.0), sentence);
+        let stammer = [&[1, 2, 1, 2][..], &sentence].concat();
+        assert_eq!(kept(stammer.clone(), 1.0), stammer, "only the whole of it");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::config::LocalTtsConfig;
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
 use crate::providers::worker::{Outlet, Worker};
-use crate::providers::{Description, ProviderError, onnx};
+use crate::providers::{Description, ProviderError, cores, onnx};
 use crate::weights::InstalledModel;
 
 const BACKEND: &str = "local";
@@ -49,6 +49,7 @@ pub struct Piper {
 
 struct Engine {
     session: Session,
+    threads: usize,
     config: VoiceConfig,
     noise_scale: f32,
     noise_width: f32,
@@ -91,6 +92,7 @@ impl Piper {
             let session = onnx::session(BACKEND, &runtime, weights, settings.threads)?;
             let mut engine = Engine {
                 session,
+                threads: settings.threads,
                 noise_scale: settings.noise_scale.unwrap_or(config.inference.noise_scale),
                 noise_width: settings.noise_width.unwrap_or(config.inference.noise_w),
                 config,
@@ -195,7 +197,7 @@ impl Engine {
                 let speaker = TensorRef::from_array_view(([1], speaker.as_slice()))?;
                 inputs.push(("sid".into(), speaker.into()));
             }
-            let outputs = session.run(inputs)?;
+            let outputs = cores::compute(self.threads, || session.run(inputs))?;
             // `(1, 1, 1, samples)`, whatever its name; alignments may follow.
             Ok(outputs[0].try_extract_tensor::<f32>()?.1.to_vec())
         };
