@@ -5,28 +5,69 @@
 //! a hundred times as long as one after the other. So each step of an engine takes the cores that it computes on; who
 //! came first goes first.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+/// How long the sight of others on the cores holds: a browser that draws is not on them at every moment.
+const CROWDED_FOR: Duration = Duration::from_secs(1);
+
+/// Whoever handed the step over may still be on a core; this much later it is not.
+const HAND_OVER: Duration = Duration::from_micros(300);
+
 struct Cores {
     free: Semaphore,
-    count: u32,
+    count: usize,
+    /// When others were last seen on the cores, and how many.
+    crowd: Mutex<Option<(Instant, usize)>>,
 }
 
 static CORES: LazyLock<Cores> = LazyLock::new(|| {
     let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Cores { free: Semaphore::new(count), count: u32::try_from(count).unwrap_or(u32::MAX) }
+    Cores { free: Semaphore::new(count), count, crowd: Mutex::new(None) }
 });
 
-/// Runs one step of an engine on `threads` cores, or on all where that is more; waits until so many are free. Called on
-/// the engine's own thread, and not from within a step.
-pub(crate) fn compute<T>(threads: usize, step: impl FnOnce() -> T) -> T {
+/// Runs one step of an engine on up to `threads` cores; waits until so many are free. The step is told how many threads
+/// to compute on: fewer where other processes keep cores busy, for the same reason. Called on the engine's own thread,
+/// and not from within a step.
+pub(crate) fn compute<T>(threads: usize, step: impl FnOnce(usize) -> T) -> T {
     let cores = &*CORES;
-    let wanted = u32::try_from(threads).unwrap_or(u32::MAX).clamp(1, cores.count);
+    let wanted = threads.clamp(1, cores.count);
     // The semaphore is never closed; without a permit the step would only be slower.
-    let _taken = futures::executor::block_on(cores.free.acquire_many(wanted)).ok();
-    step()
+    let _taken = futures::executor::block_on(cores.free.acquire_many(u32::try_from(wanted).unwrap_or(u32::MAX))).ok();
+    step(if wanted > 1 { wanted.min(cores.count.saturating_sub(cores.others(wanted))).max(1) } else { 1 })
+}
+
+impl Cores {
+    /// How many threads of others, engines aside, were on the cores within the last second, at most. `mine` cores are
+    /// taken, by this thread so far.
+    fn others(&self, mine: usize) -> usize {
+        let taken = self.count.saturating_sub(self.free.available_permits());
+        let engines = 1 + taken.saturating_sub(mine);
+        let mut seen = running().saturating_sub(engines);
+        if seen > 0 {
+            std::thread::sleep(HAND_OVER);
+            seen = seen.min(running().saturating_sub(engines));
+        }
+        let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+        match *crowd {
+            Some((at, most)) if at.elapsed() < CROWDED_FOR && most > seen => most,
+            _ if seen > 0 => {
+                *crowd = Some((Instant::now(), seen));
+                seen
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// The threads of the whole machine that run or could, this one among them; 1 where the system doesn't say.
+fn running() -> usize {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    // "0.20 0.18 0.12 2/300 4321": the fourth field, see proc_loadavg(5).
+    let field = load.split_whitespace().nth(3).and_then(|field| field.split_once('/'));
+    field.and_then(|(running, _)| running.parse().ok()).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -45,7 +86,8 @@ mod tests {
                 scope.spawn(move || {
                     for _ in 0..100 {
                         let taken = threads.min(most);
-                        compute(threads, || {
+                        compute(threads, |granted| {
+                            assert!((1..=taken).contains(&granted));
                             seen.fetch_max(busy.fetch_add(taken, Ordering::SeqCst) + taken, Ordering::SeqCst);
                             std::thread::yield_now();
                             busy.fetch_sub(taken, Ordering::SeqCst);

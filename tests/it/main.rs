@@ -9,6 +9,7 @@
 )]
 
 mod audio;
+mod conversation;
 mod embeddings;
 mod graph;
 mod llm;

@@ -112,7 +112,7 @@ impl Engine {
         let mask = Tensor::from_vec(mask, shape, &Device::Cpu)?;
         let types = ids.zeros_like()?;
         // candle takes every core.
-        let tokens = cores::compute(usize::MAX, || self.bert.forward(&ids, &types, Some(&mask)))?;
+        let tokens = cores::compute(usize::MAX, |_| self.bert.forward(&ids, &types, Some(&mask)))?;
         let mask = mask.to_dtype(DType::F32)?.unsqueeze(2)?;
         let sum = tokens.broadcast_mul(&mask)?.sum(1)?;
         // `[CLS]` and `[SEP]` are in every row, so no count is 0.

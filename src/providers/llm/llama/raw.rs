@@ -131,10 +131,17 @@ impl Context {
             seq_id: ids.as_mut_ptr(),
             logits: batch.wanted.as_mut_ptr(),
         };
-        // SAFETY: every array has `n_tokens` entries (`Batch::push` grows all of them), each `seq_id` points at one id
-        // (`n_seq_id` is 1), and all outlive the call, which keeps none of them.
-        let step = || unsafe { sys::llama_decode(self.context.as_ptr(), raw) };
-        let code = cores::compute(usize::try_from(self.settings.threads).unwrap_or(1), step);
+        let context = self.context.as_ptr();
+        let code = cores::compute(usize::try_from(self.settings.threads).unwrap_or(1), |threads| {
+            let threads = index(threads);
+            // SAFETY: the context is this one's alone. Every array of the batch has `n_tokens` entries (`Batch::push`
+            // grows all of them), each `seq_id` points at one id (`n_seq_id` is 1), and all outlive the call, which
+            // keeps none of them.
+            unsafe {
+                sys::llama_set_n_threads(context, threads, threads);
+                sys::llama_decode(context, raw)
+            }
+        });
         match code {
             0 => {
                 self.rows.extend(batch.wanted.iter().map(|wanted| *wanted != 0));

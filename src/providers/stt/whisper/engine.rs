@@ -69,7 +69,7 @@ pub(super) struct Engine {
     context: WhisperContext,
     state: WhisperState,
     context_margin: Duration,
-    threads: i32,
+    threads: usize,
     /// One for each language asked for: making one leaks the language's name (whisper-rs 0.16.0, `set_language`).
     params: HashMap<Option<Language>, FullParams<'static, 'static>>,
 }
@@ -89,7 +89,7 @@ impl Engine {
             context,
             state,
             context_margin: config.context_margin,
-            threads: i32::try_from(config.threads).unwrap_or(i32::MAX),
+            threads: config.threads,
             params: HashMap::new(),
         };
         // Touches every weight once.
@@ -148,7 +148,6 @@ impl Engine {
             return Err(ProviderError::Cancelled);
         }
         let mut params = self.params.entry(language).or_insert_with(|| params(language)).clone();
-        params.set_n_threads(self.threads);
         attempt.apply(&mut params);
         // SAFETY: the callback reads the token behind the pointer, which outlives the call to `full` below; no copy of
         // these params lives longer.
@@ -156,8 +155,12 @@ impl Engine {
             params.set_abort_callback(Some(is_cancelled));
             params.set_abort_callback_user_data(std::ptr::from_ref(cancel).cast_mut().cast());
         }
-        let (state, threads) = (&mut self.state, usize::try_from(self.threads).unwrap_or(1));
-        match cores::compute(threads, || state.full(params, samples)) {
+        let state = &mut self.state;
+        let outcome = cores::compute(self.threads, |threads| {
+            params.set_n_threads(i32::try_from(threads).unwrap_or(i32::MAX));
+            state.full(params, samples)
+        });
+        match outcome {
             Ok(()) => {}
             Err(_) if cancel.is_cancelled() => return Err(ProviderError::Cancelled),
             Err(WhisperError::NoSamples) => {}

@@ -197,7 +197,7 @@ impl Engine {
                 let speaker = TensorRef::from_array_view(([1], speaker.as_slice()))?;
                 inputs.push(("sid".into(), speaker.into()));
             }
-            let outputs = cores::compute(self.threads, || session.run(inputs))?;
+            let outputs = cores::compute(self.threads, |_| session.run(inputs))?;
             // `(1, 1, 1, samples)`, whatever its name; alignments may follow.
             Ok(outputs[0].try_extract_tensor::<f32>()?.1.to_vec())
         };
