@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{
-    ConversationConfig, DataConfig, EmbeddingsConfig, LlmConfig, LogConfig, MemoryConfig, ModelsConfig,
-    RealtimeConfig, ServerConfig, SttConfig, TtsConfig, VadConfig, conversation::RawConversation, data::RawData,
+    ConversationConfig, DataConfig, EmbeddingsConfig, LlmConfig, LogConfig, MemoryConfig, ModelsConfig, RealtimeConfig,
+    ServerConfig, SttConfig, TtsConfig, VadConfig, conversation::RawConversation, data::RawData,
     embeddings::RawEmbeddings, llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels, realtime::RawRealtime,
     server::RawServer, stt::RawStt, tts::RawTts, vad::RawVad,
 };

@@ -57,7 +57,7 @@ impl Default for RawRealtime {
             idle_seconds: 900,
             threshold: 0.5,
             prefix_padding_ms: 300,
-            silence_ms: 1200,
+            silence_ms: 1400,
             finished_silence_ms: 400,
             least_speech_ms: 160,
             interrupt_after_ms: 320,

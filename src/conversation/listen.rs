@@ -65,13 +65,28 @@ pub struct Listening {
 /// In the order in which they come.
 pub enum ListenEvent {
     /// Times count from the start of the stream.
-    SpeechStarted { utterance: Utterance, at: Duration },
-    SpeechStopped { utterance: Utterance, at: Duration },
+    SpeechStarted {
+        utterance: Utterance,
+        at: Duration,
+    },
+    SpeechStopped {
+        utterance: Utterance,
+        at: Duration,
+    },
     /// More words of which it is clear that they were said, to be put behind those before.
-    Words { utterance: Utterance, text: String },
+    Words {
+        utterance: Utterance,
+        text: String,
+    },
     /// The message is complete; its words come with `Heard`. `detected`: silence ended it, and not the caller.
-    Committed { utterance: Utterance, detected: bool },
-    Heard { utterance: Utterance, heard: Result<Heard, ConversationError> },
+    Committed {
+        utterance: Utterance,
+        detected: bool,
+    },
+    Heard {
+        utterance: Utterance,
+        heard: Result<Heard, ConversationError>,
+    },
     Cleared,
     /// A call could not be followed.
     Refused(ListenError),
@@ -362,13 +377,7 @@ impl Stream {
     }
 
     /// The message is whole: its words are known, are on their way, or are asked for now.
-    fn complete(
-        &mut self,
-        utterance: Utterance,
-        clip: Clip,
-        last_voice: Option<Position>,
-        pause: Option<Duration>,
-    ) {
+    fn complete(&mut self, utterance: Utterance, clip: Clip, last_voice: Option<Position>, pause: Option<Duration>) {
         let ended = Instant::now();
         let sound = clip.duration();
         self.tell(ListenEvent::Committed { utterance, detected: pause.is_some() });

@@ -76,7 +76,5 @@ pub(super) fn foreign_pages(
     allowed_origins: &[String],
 ) -> Result<CsrfLayer<impl FnMut(ProtectionError) -> Response + Clone + use<>>, CsrfError> {
     let layer = allowed_origins.iter().try_fold(CsrfLayer::new(), |layer, origin| layer.add_trusted_origin(origin))?;
-    Ok(layer.with_rejection_response(|_| {
-        ApiError::foreign_origin().into_response()
-    }))
+    Ok(layer.with_rejection_response(|_| ApiError::foreign_origin().into_response()))
 }

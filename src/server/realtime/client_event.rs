@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn what_is_no_event_is_told() {
-        for text in ["", "[]", "{}", r#"{"type":7}"#, r#"{"type":"response.createe"}"#, r#"{"type":"session.update"}"#] {
+        for text in ["", "[]", "{}", r#"{"type":7}"#, r#"{"type":"response.createe"}"#, r#"{"type":"session.update"}"#]
+        {
             assert!(parse(text).1.is_err(), "{text}");
         }
     }

@@ -11,6 +11,7 @@ use futures::stream::SplitSink;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio_util::sync::CancellationToken;
 
 /// Events that wait to be sent; of sound, up to 50 s.
 const QUEUE: usize = 256;
@@ -27,26 +28,36 @@ pub(super) struct Gone;
 pub(super) struct Outgoing {
     queue: mpsc::Sender<Queued>,
     silenced: Arc<AtomicU64>,
+    abandoned: CancellationToken,
     sent: u64,
 }
 
 pub(super) struct Writer {
     queue: mpsc::Receiver<Queued>,
     silenced: Arc<AtomicU64>,
+    abandoned: CancellationToken,
 }
 
 enum Queued {
     Event(String),
     /// Of the reply of that number, counted from 1.
-    Sound { reply: u64, event: String },
-    Close { code: u16, reason: &'static str },
+    Sound {
+        reply: u64,
+        event: String,
+    },
+    Close {
+        code: u16,
+        reason: &'static str,
+    },
 }
 
 impl Outgoing {
     pub(super) fn new() -> (Self, Writer) {
         let (queue, queued) = mpsc::channel(QUEUE);
         let silenced = Arc::new(AtomicU64::new(0));
-        (Self { queue, silenced: Arc::clone(&silenced), sent: 0 }, Writer { queue: queued, silenced })
+        let abandoned = CancellationToken::new();
+        let writer = Writer { queue: queued, silenced: Arc::clone(&silenced), abandoned: abandoned.clone() };
+        (Self { queue, silenced, abandoned, sent: 0 }, writer)
     }
 
     /// # Errors
@@ -72,6 +83,11 @@ impl Outgoing {
         self.silenced.store(reply, Ordering::Relaxed);
     }
 
+    /// Sends nothing more, not even what waits.
+    pub(super) fn abandon(&self) {
+        self.abandoned.cancel();
+    }
+
     pub(super) fn close(&self, code: u16, reason: &'static str) {
         // Where there is no room the client doesn't read: it won't read this either.
         let _ = self.queue.try_send(Queued::Close { code, reason });
@@ -95,7 +111,13 @@ impl Outgoing {
 
 impl Writer {
     /// Until the session or the client is gone.
-    pub(super) async fn run(mut self, mut sink: SplitSink<WebSocket, Message>) {
+    pub(super) async fn run(self, sink: SplitSink<WebSocket, Message>) {
+        let abandoned = self.abandoned.clone();
+        // `None`: abandoned.
+        let _ = abandoned.run_until_cancelled_owned(self.write(sink)).await;
+    }
+
+    async fn write(mut self, mut sink: SplitSink<WebSocket, Message>) {
         let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -167,6 +167,8 @@ impl Session {
         self.app.conversation.prepare(self.caller.user, self.caller.session);
         if self.go_on(&mut stream).await == Err(Gone) {
             self.summary.ended = if self.outgoing.is_closed() { "client_left" } else { "client_too_slow" };
+            // Nobody reads what waits.
+            self.outgoing.abandon();
         }
         let heard_in_part = self.cut.take().map(|cut| (cut.turn, cut.heard)).or_else(|| self.heard_in_part());
         let Self { app, caller, outgoing, listening, reply, amending, summary, .. } = self;
@@ -565,7 +567,12 @@ impl Session {
         let known = self.pending.iter().all(|pending| pending.words.is_some());
         let speaks_on = wanted.detected && self.person_speaks;
         // A commit that this answers may be on its way.
-        if self.reply.is_some() || !known || speaks_on || !self.commits.is_empty() || self.server.stopping().is_cancelled() {
+        if self.reply.is_some()
+            || !known
+            || speaks_on
+            || !self.commits.is_empty()
+            || self.server.stopping().is_cancelled()
+        {
             return Ok(());
         }
         if self.cut.is_some() && self.amending.is_none() {

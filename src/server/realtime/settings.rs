@@ -16,9 +16,8 @@ use crate::domain::ids::SessionId;
 const MOST_INSTRUCTION_CHARS: usize = 4_000;
 
 /// OpenAI's voices: a client that names one gets Rose's own.
-const FOREIGN_VOICES: &[&str] = &[
-    "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse",
-];
+const FOREIGN_VOICES: &[&str] =
+    &["alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse"];
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settings {

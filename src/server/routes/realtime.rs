@@ -51,8 +51,9 @@ pub(crate) async fn connect(
     if security::is_from_foreign_page(&headers, &server.config().allowed_origins) {
         return Err(ApiError::foreign_origin());
     }
-    let upgrade = upgrade
-        .map_err(|_| ApiError::new(ErrorCode::InvalidRequest, "Open this path as a WebSocket: it answers nothing else."))?;
+    let upgrade = upgrade.map_err(|_| {
+        ApiError::new(ErrorCode::InvalidRequest, "Open this path as a WebSocket: it answers nothing else.")
+    })?;
     let app = Arc::clone(server.app()?);
     let place = server.place().filter(|_| !server.stopping().is_cancelled()).ok_or_else(|| {
         let message = "Rose is in as many conversations as she can be; try again later.";

@@ -70,6 +70,11 @@ impl Client {
         self.socket.send(message).await.expect("the server is there");
     }
 
+    /// Whether it was sent: false once the server has closed the connection.
+    pub(super) async fn try_send(&mut self, message: Message) -> bool {
+        self.socket.send(message).await.is_ok()
+    }
+
     /// Sound as a microphone gives it: 16-bit samples at 24 kHz, 40 ms at a time, but as fast as they are taken.
     pub(super) async fn speak(&mut self, clip: &Clip) {
         let clip = resample(clip, SampleRate::REALTIME);
@@ -152,7 +157,8 @@ impl Client {
 
     /// How much sound came, in seconds, of 16-bit samples at 24 kHz.
     pub(super) fn heard_seconds(&self) -> f64 {
-        let bytes = |event: &&Value| BASE64_STANDARD.decode(event["delta"].as_str().expect("base64")).expect("base64").len();
+        let bytes =
+            |event: &&Value| BASE64_STANDARD.decode(event["delta"].as_str().expect("base64")).expect("base64").len();
         self.all("response.output_audio.delta").iter().map(bytes).sum::<usize>() as f64 / 48_000.0
     }
 

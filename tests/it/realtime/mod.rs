@@ -2,4 +2,8 @@
 
 mod bad_events;
 mod client;
+mod hearing;
+mod interruption;
+mod openai;
 mod push_to_talk;
+mod robust;

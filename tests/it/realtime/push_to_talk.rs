@@ -69,7 +69,9 @@ async fn a_spoken_turn_goes_as_the_protocol_says() {
 async fn a_written_turn_is_answered_in_writing_where_that_is_wanted() {
     let app = TestApp::fake().await;
     let mut client = Client::connect(&app.url).await;
-    client.send(json!({"type": "session.update", "session": {"type": "realtime", "output_modalities": ["text"]}})).await;
+    client
+        .send(json!({"type": "session.update", "session": {"type": "realtime", "output_modalities": ["text"]}}))
+        .await;
     let updated = client.until("session.updated").await;
     assert_eq!(updated["session"]["output_modalities"], json!(["text"]));
     client.write("Good morning, Rose.").await;

@@ -71,6 +71,11 @@ impl ServeProcess {
         }
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn stranger(&self) -> Person {
         Person::new(&self.url)
     }
