@@ -66,7 +66,8 @@ impl App {
         }
         let sessions: Arc<dyn SessionStore> = Arc::new(store.clone());
         let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::new(&store));
-        let memories = Arc::new(Memories::new(Arc::new(store.clone()), ports.embedder, config.memory.clone()));
+        let embedder = Arc::new(embeddings::RecentlyEmbedded::new(ports.embedder));
+        let memories = Arc::new(Memories::new(Arc::new(store.clone()), embedder, config.memory.clone()));
         let parts = Parts {
             stt: ports.stt,
             llm: ports.llm,

@@ -46,7 +46,7 @@ pub(super) struct Reply {
 }
 
 impl Head {
-    pub(super) fn to_json(&self, status: &str, details: Value, output: Vec<Value>, usage: Value) -> Value {
+    pub(super) fn to_json(&self, status: &str, details: &Value, output: &[Value], usage: &Value) -> Value {
         json!({
             "object": "realtime.response", "id": self.id, "conversation_id": self.conversation_id, "status": status,
             "status_details": details, "output": output, "usage": usage, "metadata": self.metadata,
@@ -56,12 +56,12 @@ impl Head {
     }
 
     pub(super) fn created(&self) -> Value {
-        event::response("response.created", &self.to_json("in_progress", Value::Null, Vec::new(), Value::Null))
+        event::response("response.created", &self.to_json("in_progress", &Value::Null, &[], &Value::Null))
     }
 
     pub(super) fn failed(&self, problem: &Problem) -> Value {
         let details = json!({"type": "failed", "error": problem.to_json(None)});
-        event::response("response.done", &self.to_json("failed", details, Vec::new(), usage_json(None)))
+        event::response("response.done", &self.to_json("failed", &details, &[], &usage_json(None)))
     }
 }
 
@@ -226,7 +226,7 @@ impl Reply {
             Some(why) => ("cancelled", why.to_json()),
         };
         let usage = usage_json(outcome.usage.as_ref());
-        outgoing.send(event::response("response.done", &self.head.to_json(status, details, output, usage)))
+        outgoing.send(event::response("response.done", &self.head.to_json(status, &details, &output, &usage)))
     }
 
     fn failed(
@@ -244,7 +244,8 @@ impl Reply {
                 ("failed", json!({"type": "failed", "error": problem.to_json(None)}))
             }
         };
-        outgoing.send(event::response("response.done", &self.head.to_json(status, details, output, usage_json(None))))
+        outgoing
+            .send(event::response("response.done", &self.head.to_json(status, &details, &output, &usage_json(None))))
     }
 }
 

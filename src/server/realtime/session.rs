@@ -373,7 +373,7 @@ impl Session {
         if self.items.get(&id).is_some() {
             return Err(Problem::value("item.id", "There is an item of this id already.").into());
         }
-        self.add_message(Item::user(id.clone(), content))?;
+        self.add_message(&Item::user(id.clone(), content))?;
         let words = match clip {
             None => Some(Words::Written(texts.join("\n"))),
             Some(clip) => {
@@ -386,10 +386,10 @@ impl Session {
         Ok(())
     }
 
-    fn add_message(&mut self, item: Item) -> Result<(), Gone> {
+    fn add_message(&mut self, item: &Item) -> Result<(), Gone> {
         let previous = self.items.add(item.clone());
         for name in ["conversation.item.added", "conversation.item.created", "conversation.item.done"] {
-            self.outgoing.send(event::item(name, &item, previous.as_deref()))?;
+            self.outgoing.send(event::item(name, item, previous.as_deref()))?;
         }
         Ok(())
     }
@@ -464,7 +464,11 @@ impl Session {
                 let item = Item::user(item_id.clone(), vec![items::spoken(None)]);
                 let previous = self.items.last().map(|item| item.id.clone());
                 self.outgoing.send(event::committed(&item_id, previous.as_deref()))?;
-                self.add_message(item)?;
+                self.add_message(&item)?;
+                if self.pending.len() == MOST_PENDING {
+                    // Nobody asks for answers.
+                    self.pending.remove(0);
+                }
                 self.pending.push(Pending { item_id, words: None });
                 if detected && self.settings.turns.is_some_and(|turns| turns.create_response) {
                     let settings = self.settings.clone();
@@ -474,6 +478,7 @@ impl Session {
             ListenEvent::Heard { utterance, heard } => self.take_words(utterance, heard)?,
             ListenEvent::Cleared => {
                 self.person_speaks = false;
+                self.utterances.retain(|_, item_id| self.pending.iter().any(|pending| pending.item_id == *item_id));
                 self.outgoing.send(event::cleared())?;
             }
             ListenEvent::Refused(error) => {

@@ -140,10 +140,10 @@ mod tests {
             let mut length = Duration::ZERO;
             for _ in 0..7 {
                 let pieces = encoder.push(&Clip::new(vec![0.25; 4_410], SampleRate(22_050)));
-                length += pieces.iter().map(|(_, length)| *length).sum();
+                length += pieces.iter().map(|(_, length)| *length).sum::<Duration>();
             }
             let rest = encoder.finish();
-            length += rest.iter().map(|(_, length)| *length).sum();
+            length += rest.iter().map(|(_, length)| *length).sum::<Duration>();
             assert!(length.abs_diff(Duration::from_millis(1400)) < Duration::from_millis(1), "{length:?}");
             let last = format.decode(&rest.last().unwrap().0, "audio").unwrap();
             assert!(last.samples.iter().all(|sample| (sample - 0.25).abs() < 0.2));

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::audio::original;
 use crate::support::app::TestApp;
-use crate::support::words::word_error_rate;
+use rose::domain::word_error_rate::word_error_rate;
 
 fn python() -> PathBuf {
     // The folder of this binary is target/release/deps.
