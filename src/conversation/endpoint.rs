@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn push(endpointer: &mut Endpointer, probability: f32, milliseconds: u32, rose: bool) -> Option<Position> {
-        (0..windows(milliseconds)).filter_map(|_| endpointer.push(probability, rose)).next()
+        (0..windows(milliseconds)).fold(None, |found, _| found.or(endpointer.push(probability, rose)))
     }
 
     #[test]

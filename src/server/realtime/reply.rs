@@ -134,7 +134,13 @@ impl Reply {
                 self.failed(error, outgoing, items, playback)?;
                 return Ok(true);
             }
-            Some(Event::Transcript { .. } | Event::Route(_) | Event::Stage(_) | Event::Image { .. }) => {}
+            Some(Event::Image { id, caption }) => {
+                let url = format!("/api/images/{id}");
+                outgoing.send(json!({
+                    "type": "rose.image", "response_id": self.head.id, "id": id, "url": url, "caption": caption,
+                }))?;
+            }
+            Some(Event::Transcript { .. } | Event::Route(_) | Event::Stage(_)) => {}
         }
         Ok(false)
     }

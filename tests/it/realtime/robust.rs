@@ -91,6 +91,36 @@ async fn fifty_vanishing_clients_leave_no_thread_and_no_file() {
 }
 
 #[tokio::test]
+async fn nothing_that_was_said_is_logged_and_the_connection_leaves_a_line() {
+    let data = tempfile::tempdir().expect("a folder for the test");
+    let environment = [("ROSE__STT__FAKE__TEXT", "My heron is called Quibble."), ("RUST_LOG", "debug")];
+    let mut rose = ServeProcess::start(data.path(), Engines::Fake, &environment);
+    let mut client = Client::connect(&rose.url).await;
+    let session = json!({"instructions": "Speak of the zeppelin.", "audio": {"input": {"turn_detection": null}}});
+    client.send(json!({"type": "session.update", "session": session})).await;
+    client.until("session.updated").await;
+    client.speak(&original("austen-0890.wav")).await;
+    client.send(json!({"type": "input_audio_buffer.commit"})).await;
+    client.ask().await;
+    client.until("response.done").await;
+    client.write("And the marzipan?").await;
+    client.send(json!({"type": "response.create", "metadata": 7})).await;
+    client.until("response.done").await;
+    client.send(json!({"type": "nougat"})).await;
+    client.until("error").await;
+    client.close().await;
+    let session = client.session_id();
+    rose.terminate();
+    assert!(rose.wait().success());
+    let log = rose.log().to_lowercase();
+    for word in ["heron", "quibble", "zeppelin", "marzipan", "nougat"] {
+        assert!(!log.contains(word), "{word} is in the log");
+    }
+    let line = log.lines().find(|line| line.contains("realtime connection ended")).expect("a line");
+    assert!(line.contains(&session) && line.contains("\"realtime.turns\":2"), "{line}");
+}
+
+#[tokio::test]
 async fn who_does_not_read_is_let_go_and_slows_nobody() {
     let app = TestApp::fake().await;
     let mut deaf = Client::connect(&app.url).await;

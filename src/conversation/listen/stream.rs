@@ -1,5 +1,4 @@
-//! Listens to a stream of sound: tells where the person's turns begin and end, and what they say, most of it before the
-//! end. One task for each stream; it ends, with all that it began, when its [`Listening`] is dropped.
+//! The listener's task: sound in, events out. Keeps at most one transcript of what was said so far in the making.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,24 +9,22 @@ use futures::stream::{FuturesOrdered, StreamExt};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::ahead::Likely;
-use super::endpoint::{Endpointer, Position, time_of};
-use super::finished::{Finished, finished};
-use super::recent::Recent;
-use super::start::{Conversation, Inner};
-use super::words::CertainWords;
-use super::{ConversationError, Heard};
+use super::{Hearing, Input, ListenError, ListenEvent, Utterance};
 use crate::audio;
 use crate::config::TurnDetectionConfig;
+use crate::conversation::ahead::Likely;
+use crate::conversation::endpoint::{Endpointer, Position, time_of};
+use crate::conversation::finished::{Finished, finished};
+use crate::conversation::recent::Recent;
+use crate::conversation::start::Inner;
+use crate::conversation::words::CertainWords;
+use crate::conversation::{ConversationError, Heard};
 use crate::domain::audio::{Clip, SampleRate};
-use crate::domain::ids::{SessionId, UserId};
 use crate::domain::stage::EngineTiming;
 use crate::providers::ProviderError;
 use crate::providers::stt::{Transcription, TranscriptionRequest};
 use crate::providers::vad::VoiceActivityStream;
 
-/// Pieces of sound that wait to be heard; who sends more waits.
-const QUEUE: usize = 64;
 /// While the person speaks on, what they said is transcribed anew when there is so much more of it.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A pause in which what was said so far is transcribed.
@@ -40,142 +37,13 @@ const LEAST_MESSAGE: Duration = Duration::from_millis(100);
 const BUSY_FOR: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
-/// One message of the person's, counted from 0 in each stream.
-pub type Utterance = u64;
-
-/// Whom to listen to, and how.
-pub struct Hearing {
-    pub user: UserId,
-    pub session: SessionId,
-    /// `None`: the person says where a turn ends.
-    pub turns: Option<TurnDetectionConfig>,
-    /// What is added to the character.
-    pub instructions: Option<String>,
-}
-
-/// A stream that is listened to. Dropping it ends all that is done for it.
-pub struct Listening {
-    input: mpsc::Sender<Input>,
-    events: mpsc::UnboundedReceiver<ListenEvent>,
-    rose_speaks: Arc<AtomicBool>,
-    next: Arc<AtomicU64>,
-    _cancel: DropGuard,
-}
-
-/// In the order in which they come.
-pub enum ListenEvent {
-    /// Times count from the start of the stream.
-    SpeechStarted {
-        utterance: Utterance,
-        at: Duration,
-    },
-    SpeechStopped {
-        utterance: Utterance,
-        at: Duration,
-    },
-    /// More words of which it is clear that they were said, to be put behind those before.
-    Words {
-        utterance: Utterance,
-        text: String,
-    },
-    /// The message is complete; its words come with `Heard`. `detected`: silence ended it, and not the caller.
-    Committed {
-        utterance: Utterance,
-        detected: bool,
-    },
-    Heard {
-        utterance: Utterance,
-        heard: Result<Heard, ConversationError>,
-    },
-    Cleared,
-    /// A call could not be followed.
-    Refused(ListenError),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ListenError {
-    #[error("there is too little sound for a message: {got:.0?}; send at least 100 ms before the commit")]
-    TooLittle { got: Duration },
-    #[error("a message holds at most {most:?} of sound; commit or clear what is there")]
-    TooLong { most: Duration },
-    #[error("there is no voice activity detector here; say where turns end with input_audio_buffer.commit")]
-    NoDetector,
-}
-
-enum Input {
-    Sound(Clip),
-    Recording { utterance: Utterance, clip: Clip },
-    Commit,
-    Clear,
-    Turns(Option<TurnDetectionConfig>),
-    Instructions(Option<String>),
-}
-
-impl Conversation {
-    /// Whether turns can be told apart by listening.
-    pub fn detects_turns(&self) -> bool {
-        self.inner.detector.is_some()
-    }
-
-    pub fn listen(&self, hearing: Hearing) -> Listening {
-        let (input, inputs) = mpsc::channel(QUEUE);
-        // Not bounded here: a listener sends no more than a few for each piece of sound, and those are bounded.
-        let (outlet, events) = mpsc::unbounded_channel();
-        let rose_speaks = Arc::new(AtomicBool::new(false));
-        let next = Arc::new(AtomicU64::new(0));
-        let cancel = CancellationToken::new();
-        let stream = Stream::new(Arc::clone(&self.inner), hearing, outlet, &rose_speaks, &next, cancel.clone());
-        let ended = cancel.clone();
-        self.inner.tasks.spawn(async move { ended.run_until_cancelled_owned(stream.run(inputs)).await });
-        Listening { input, events, rose_speaks, next, _cancel: cancel.drop_guard() }
-    }
-}
-
-impl Listening {
-    /// The next sound, at any rate. Waits where the listener can't keep up.
-    pub async fn hear(&self, clip: Clip) {
-        self.send(Input::Sound(clip)).await;
-    }
-
-    /// A whole message, apart from the stream.
-    pub async fn hear_recording(&self, clip: Clip) -> Utterance {
-        let utterance = self.next.fetch_add(1, Ordering::Relaxed);
-        self.send(Input::Recording { utterance, clip }).await;
-        utterance
-    }
-
-    /// What is there is a message.
-    pub async fn commit(&self) {
-        self.send(Input::Commit).await;
-    }
-
-    /// Forgets the sound that is no message yet.
-    pub async fn clear(&self) {
-        self.send(Input::Clear).await;
-    }
-
-    pub async fn set_turns(&self, turns: Option<TurnDetectionConfig>) {
-        self.send(Input::Turns(turns)).await;
-    }
-
-    pub async fn set_instructions(&self, instructions: Option<String>) {
-        self.send(Input::Instructions(instructions)).await;
-    }
-
-    /// While Rose speaks, a cough is not taken for a word.
-    pub fn rose_speaks(&self, speaks: bool) {
-        self.rose_speaks.store(speaks, Ordering::Relaxed);
-    }
-
-    /// `None` once the listener has ended, which it does only by a panic.
-    pub async fn next(&mut self) -> Option<ListenEvent> {
-        self.events.recv().await
-    }
-
-    async fn send(&self, input: Input) {
-        // The listener ends only by a panic, which `next` tells.
-        let _ = self.input.send(input).await;
-    }
+/// What ties the task to its [`Listening`](super::Listening).
+pub(super) struct Link {
+    pub(super) outlet: mpsc::UnboundedSender<ListenEvent>,
+    pub(super) rose_speaks: Arc<AtomicBool>,
+    pub(super) next: Arc<AtomicU64>,
+    /// Cancelled when nobody listens to the listener any more.
+    pub(super) cancel: CancellationToken,
 }
 
 /// A transcript of a part of the message, on its way.
@@ -200,13 +68,10 @@ struct Final {
 }
 
 /// The listener.
-struct Stream {
+pub(super) struct Stream {
     inner: Arc<Inner>,
     hearing: Hearing,
-    outlet: mpsc::UnboundedSender<ListenEvent>,
-    rose_speaks: Arc<AtomicBool>,
-    next: Arc<AtomicU64>,
-    cancel: CancellationToken,
+    link: Link,
 
     detector: Option<Box<dyn VoiceActivityStream>>,
     endpointer: Endpointer,
@@ -221,14 +86,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(
-        inner: Arc<Inner>,
-        hearing: Hearing,
-        outlet: mpsc::UnboundedSender<ListenEvent>,
-        rose_speaks: &Arc<AtomicBool>,
-        next: &Arc<AtomicU64>,
-        cancel: CancellationToken,
-    ) -> Self {
+    pub(super) fn new(inner: Arc<Inner>, hearing: Hearing, link: Link) -> Self {
         let turns = hearing.turns.unwrap_or(inner.turns);
         Self {
             detector: inner.detector.as_ref().map(|detector| detector.listen()),
@@ -242,14 +100,11 @@ impl Stream {
             finals: FuturesOrdered::new(),
             inner,
             hearing,
-            outlet,
-            rose_speaks: Arc::clone(rose_speaks),
-            next: Arc::clone(next),
-            cancel,
+            link,
         }
     }
 
-    async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+    pub(super) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
         loop {
             tokio::select! {
                 input = inputs.recv() => {
@@ -264,7 +119,7 @@ impl Stream {
 
     fn tell(&self, event: ListenEvent) {
         // Who doesn't listen any more is about to drop the rest.
-        let _ = self.outlet.send(event);
+        let _ = self.link.outlet.send(event);
     }
 
     async fn take(&mut self, input: Input) {
@@ -296,7 +151,7 @@ impl Stream {
         let samples = self.recent.push(&clip);
         let probabilities = self.probabilities(&samples).await;
         for probability in probabilities {
-            let rose_speaks = self.rose_speaks.load(Ordering::Relaxed);
+            let rose_speaks = self.link.rose_speaks.load(Ordering::Relaxed);
             let started = self.endpointer.push(probability, rose_speaks);
             let Some(turns) = self.hearing.turns else { continue };
             if let Some(start) = started {
@@ -335,7 +190,7 @@ impl Stream {
     }
 
     fn utterance(&mut self) -> Utterance {
-        *self.utterance.get_or_insert_with(|| self.next.fetch_add(1, Ordering::Relaxed))
+        *self.utterance.get_or_insert_with(|| self.link.next.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The person has been silent for long enough, for what they said.
@@ -455,7 +310,7 @@ impl Stream {
 
     fn request(&self, clip: Clip) -> TranscriptionRequest {
         let language = self.inner.config.language.clone();
-        TranscriptionRequest { clip: Arc::new(clip), language, cancel: self.cancel.child_token() }
+        TranscriptionRequest { clip: Arc::new(clip), language, cancel: self.link.cancel.child_token() }
     }
 
     /// In a pause, and every now and then, one at a time. What is overtaken by a pause is given up.
@@ -513,7 +368,7 @@ impl Stream {
             text: text.to_owned(),
             instructions: self.hearing.instructions.clone(),
         };
-        let cancel = self.cancel.child_token();
+        let cancel = self.link.cancel.child_token();
         // Ends the one before, which was wrong.
         self.preparing = Some((text.to_owned(), cancel.clone().drop_guard()));
         let inner = Arc::clone(&self.inner);
