@@ -29,6 +29,8 @@ use crate::providers::vad::VoiceActivityStream;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A pause in which what was said so far is transcribed.
 const SHORT_PAUSE: Duration = Duration::from_millis(96);
+/// A pause that may be the end: a transcript that was begun before it is given up for one of all that was said.
+const LONG_PAUSE: Duration = Duration::from_millis(250);
 /// What is kept of the silence behind the last word.
 const TAIL: Duration = Duration::from_millis(300);
 /// Less sound than this can't be a message.
@@ -313,7 +315,7 @@ impl Stream {
         TranscriptionRequest { clip: Arc::new(clip), language, cancel: self.link.cancel.child_token() }
     }
 
-    /// In a pause, and every now and then, one at a time. What is overtaken by a pause is given up.
+    /// In a pause, and every now and then, one at a time. What is overtaken by a long pause is given up.
     fn transcribe_ahead(&mut self) {
         let Some(last_voice) = self.endpointer.last_voice() else { return };
         let covered = self.partial.as_ref().map(|partial| partial.covers);
@@ -322,9 +324,14 @@ impl Stream {
             return;
         }
         let since = covered.max(self.recent.start());
-        let in_pause = self.endpointer.silence() >= SHORT_PAUSE;
+        let silence = self.endpointer.silence();
         let much_more = time_of(last_voice - since.min(last_voice)) >= AGAIN_AFTER;
-        if !in_pause && (!much_more || self.partial.is_some()) {
+        let due = match self.partial {
+            // Who gives up at every breath has nothing in the end.
+            Some(_) => silence >= LONG_PAUSE,
+            None => silence >= SHORT_PAUSE || much_more,
+        };
+        if !due {
             return;
         }
         let clip = self.recent.clip_up_to(last_voice, TAIL);
