@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building and testing Rose needs; does nothing where all are there.
+# Installs what building and testing Rose needs: Debian packages, and the client that the tests drive her with. Does
+# nothing where all is there.
 set -euo pipefail
 
 # What the build links or generates with, what the voice reads, what the tests make other containers with.
 packages=(build-essential cmake clang libclang-dev pkg-config libsonic-dev espeak-ng-data ffmpeg ca-certificates)
+# The tests' client is installed in a Python of its own.
+if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
+    packages+=(python3-venv)
+fi
 # Model files come from Python packages where the hub can't be reached.
 if ! command -v pip >/dev/null 2>&1 && ! python3 -m pip --version >/dev/null 2>&1; then
     packages+=(python3-pip)
@@ -19,13 +24,16 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     echo "    ${packages[*]}" >&2
     exit 0
 fi
+clients=$(dirname "$0")/openai-clients.sh
 
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$status" = installed ] || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+if [ ${#missing[@]} -eq 0 ]; then
+    exec bash "$clients"
+fi
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
@@ -41,3 +49,4 @@ echo "installing ${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+exec bash "$clients"

@@ -18,6 +18,7 @@ pub struct App {
     pub blobs: Arc<dyn BlobStore>,
     pub memories: Arc<Memories>,
     pub conversation: Arc<Conversation>,
+    detector: Option<Arc<dyn vad::VoiceActivityDetector>>,
     services: Vec<(&'static str, Description)>,
 }
 
@@ -53,20 +54,25 @@ impl App {
 
         let embedded_by = ports.embedder.describe();
         store.bind_embedding_model(&embedded_by.model, ports.embedder.dimension()).await?;
-        let services = vec![
+        let mut services = vec![
             ("speech_to_text", ports.stt.describe()),
             ("llm", ports.llm.describe()),
             ("text_to_speech", ports.tts.describe()),
             ("embeddings", embedded_by),
             ("store", Description { backend: "sqlite", model: "sqlite-vec".into() }),
         ];
+        if let Some(detector) = &ports.detector {
+            services.push(("voice_activity", detector.describe()));
+        }
         let sessions: Arc<dyn SessionStore> = Arc::new(store.clone());
         let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::new(&store));
-        let memories = Arc::new(Memories::new(Arc::new(store.clone()), ports.embedder, config.memory.clone()));
+        let embedder = Arc::new(embeddings::RecentlyEmbedded::new(ports.embedder));
+        let memories = Arc::new(Memories::new(Arc::new(store.clone()), embedder, config.memory.clone()));
         let parts = Parts {
             stt: ports.stt,
             llm: ports.llm,
             tts: ports.tts,
+            detector: ports.detector.clone(),
             memories: Arc::clone(&memories),
             routes: RouteClassifier::new(),
             sessions: Arc::clone(&sessions),
@@ -79,12 +85,17 @@ impl App {
         if resumed > 0 {
             tracing::info!(turns = resumed, "ended the turns that were cut off");
         }
-        Ok(Self { config, store, sessions, blobs, memories, conversation, services })
+        Ok(Self { config, store, sessions, blobs, memories, conversation, detector: ports.detector, services })
     }
 
     /// Which backend stands behind each port.
     pub fn describe(&self) -> Vec<(&'static str, Description)> {
         self.services.clone()
+    }
+
+    /// Tells speech from silence, where this build and its models can.
+    pub fn detector(&self) -> Option<&Arc<dyn vad::VoiceActivityDetector>> {
+        self.detector.as_ref()
     }
 
     /// Waits until no turn runs, nor anything that comes after one.
@@ -98,6 +109,7 @@ struct Ports {
     llm: Arc<dyn llm::LanguageModel>,
     tts: Arc<dyn tts::TextToSpeech>,
     embedder: Arc<dyn embeddings::Embedder>,
+    detector: Option<Arc<dyn vad::VoiceActivityDetector>>,
 }
 
 impl Ports {
@@ -116,22 +128,27 @@ impl Ports {
                 llm: llm.join().map_err(|_| AppError::Loading)??,
                 tts: tts.join().map_err(|_| AppError::Loading)??,
                 embedder: embedder.join().map_err(|_| AppError::Loading)??,
+                detector: detector.clone(),
             })
         })
     }
 }
 
-/// What keeps silence from the local model; a build without it transcribes recordings as they are.
+/// What keeps silence from the local model and tells a conversation's turns apart. Without it recordings are transcribed
+/// as they are, and the person says where a turn ends. Missing weights are an error only where the local model needs
+/// them.
 pub(crate) fn detector(
     config: &Config,
     models: &ModelStore,
 ) -> Result<Option<Arc<dyn vad::VoiceActivityDetector>>, BuildError> {
-    if !config.stt.backends.contains(&SttBackend::Local) {
-        return Ok(None);
-    }
+    let needed = config.stt.backends.contains(&SttBackend::Local);
     match vad::build(&config.vad, models) {
         Ok(detector) => Ok(Some(detector)),
         Err(BuildError::Provider(ProviderError::NotEnabled { .. })) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) if needed => Err(error),
+        Err(error) => {
+            tracing::warn!(error = %error, "turns are not told apart by listening: there is no detector");
+            Ok(None)
+        }
     }
 }

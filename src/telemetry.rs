@@ -25,6 +25,10 @@ pub const TURNS: &str = "rose_turns_total";
 pub const BUSY: &str = "rose_busy_total";
 /// Counter: requests refused since their address had too many.
 pub const RATE_LIMITED: &str = "rose_rate_limited_total";
+/// Gauge: connections of `/v1/realtime`.
+pub const CONNECTIONS: &str = "rose_realtime_connections";
+/// Counter: replies that the person spoke over.
+pub const INTERRUPTIONS: &str = "rose_interruptions_total";
 /// Histogram, by `method`, `route`, `status`.
 pub const REQUEST_DURATION: &str = "rose_http_request_duration_seconds";
 
@@ -99,6 +103,8 @@ fn describe() {
     metrics::describe_counter!(TURNS, "Turns, by how they ended");
     metrics::describe_counter!(BUSY, "Turns refused since an engine's queue was full");
     metrics::describe_counter!(RATE_LIMITED, "Requests refused since their address had too many");
+    metrics::describe_gauge!(CONNECTIONS, "Spoken conversations that are open");
+    metrics::describe_counter!(INTERRUPTIONS, "Replies that the person spoke over");
     metrics::describe_histogram!(REQUEST_DURATION, metrics::Unit::Seconds, "Time to the answer's first byte");
 }
 
@@ -121,6 +127,24 @@ pub fn count_busy() {
 
 pub fn count_rate_limited() {
     metrics::counter!(RATE_LIMITED).increment(1);
+}
+
+pub fn count_interruption() {
+    metrics::counter!(INTERRUPTIONS).increment(1);
+}
+
+/// A connection counts until this is dropped.
+pub struct CountedConnection(());
+
+pub fn count_connection() -> CountedConnection {
+    metrics::gauge!(CONNECTIONS).increment(1.0);
+    CountedConnection(())
+}
+
+impl Drop for CountedConnection {
+    fn drop(&mut self) {
+        metrics::gauge!(CONNECTIONS).decrement(1.0);
+    }
 }
 
 /// `method` is any word that a stranger chose: those outside the standard count as one.

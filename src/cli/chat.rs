@@ -90,6 +90,7 @@ async fn talk(app: &App, user: UserId, session: SessionId) -> anyhow::Result<()>
 async fn answer(app: &App, user: UserId, session: SessionId, line: String) -> anyhow::Result<()> {
     let cancel = CancellationToken::new();
     let request = TurnRequest {
+        instructions: None,
         user,
         session,
         input: TurnInput::Text(line),

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{
-    ConversationConfig, DataConfig, EmbeddingsConfig, LlmConfig, LogConfig, MemoryConfig, ModelsConfig, ServerConfig,
-    SttConfig, TtsConfig, VadConfig, conversation::RawConversation, data::RawData, embeddings::RawEmbeddings,
-    llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels, server::RawServer, stt::RawStt, tts::RawTts,
-    vad::RawVad,
+    ConversationConfig, DataConfig, EmbeddingsConfig, LlmConfig, LogConfig, MemoryConfig, ModelsConfig, RealtimeConfig,
+    ServerConfig, SttConfig, TtsConfig, VadConfig, conversation::RawConversation, data::RawData,
+    embeddings::RawEmbeddings, llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels, realtime::RawRealtime,
+    server::RawServer, stt::RawStt, tts::RawTts, vad::RawVad,
 };
 
 /// Everything the program was told, validated.
@@ -24,6 +24,7 @@ pub struct Config {
     pub embeddings: EmbeddingsConfig,
     pub memory: MemoryConfig,
     pub conversation: ConversationConfig,
+    pub realtime: RealtimeConfig,
     pub log: LogConfig,
 }
 
@@ -66,6 +67,7 @@ struct Raw {
     embeddings: RawEmbeddings,
     memory: RawMemory,
     conversation: RawConversation,
+    realtime: RawRealtime,
     log: RawLog,
 }
 
@@ -130,6 +132,7 @@ impl Config {
             embeddings: raw.embeddings.validate()?,
             memory: raw.memory.validate()?,
             conversation: raw.conversation.validate()?,
+            realtime: raw.realtime.validate()?,
             log: raw.log.validate()?,
         })
     }

@@ -1,5 +1,7 @@
 //! What goes into a turn and what comes out of it.
 
+use std::time::{Duration, Instant};
+
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
@@ -8,7 +10,7 @@ use crate::domain::ids::{BlobId, SessionId, TurnId, UserId};
 use crate::domain::image::Image;
 use crate::domain::memory::RecalledMemory;
 use crate::domain::route::Route;
-use crate::domain::stage::StageTiming;
+use crate::domain::stage::{EngineTiming, StageTiming};
 use crate::graph::GraphError;
 use crate::graph::state::StateError;
 use crate::memory::MemoryError;
@@ -27,6 +29,8 @@ pub struct TurnRequest {
     pub voice: Option<String>,
     /// 1 is the voice's own pace.
     pub speed: f32,
+    /// What is added to the character, in this turn.
+    pub instructions: Option<String>,
     /// Cancelling stops generation at the next token; so does dropping the event receiver.
     pub cancel: CancellationToken,
 }
@@ -37,6 +41,31 @@ pub enum TurnInput {
     /// Sound already decoded, at any rate.
     Clip(Clip),
     Text(String),
+    /// Words that were heard before the turn: by [`Listening`](super::Listening), while the person still spoke.
+    Heard(Heard),
+}
+
+/// Shows how long it took only: what was said never reaches a log.
+impl std::fmt::Debug for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Heard({} bytes, waited {:?})", self.text.len(), self.waited)
+    }
+}
+
+/// What a person said, and what it cost to know it.
+#[derive(Clone)]
+pub struct Heard {
+    pub text: String,
+    /// How long the recording is.
+    pub sound: Duration,
+    /// When it was Rose's turn; the turn's time counts from here.
+    pub ended: Instant,
+    /// How long the person had been silent then, where that is what ended it.
+    pub pause: Option<Duration>,
+    /// The engine's work after the end; nothing where all was heard before.
+    pub timing: EngineTiming,
+    /// From the end until the words were there.
+    pub waited: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

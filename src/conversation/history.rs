@@ -39,10 +39,16 @@ impl Conversation {
     ) -> Result<(), ConversationError> {
         let inner = &self.inner;
         inner.sessions.session(user, session).await?;
-        let _entered = inner.entered.enter(session).await?;
+        let entered = inner.entered.enter(session).await?;
         let mut thread = inner.runner.load(user, session).await?;
-        if cut_to_heard(&mut thread.state, turn, heard) {
+        let cut = cut_to_heard(&mut thread.state, turn, heard);
+        if cut {
             inner.runner.amend(&mut thread).await?;
+        }
+        drop(entered);
+        if cut {
+            let inner = std::sync::Arc::clone(inner);
+            self.inner.tasks.spawn(async move { inner.work_ahead(&thread).await });
         }
         Ok(())
     }

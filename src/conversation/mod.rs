@@ -1,9 +1,14 @@
 //! A turn: audio → speech-to-text → graph → text-to-speech → events. One pipeline serves every interface.
 
+mod ahead;
 mod collect;
+mod endpoint;
 mod event;
+mod finished;
 mod history;
+mod listen;
 mod outbox;
+mod recent;
 mod reply;
 pub mod sentences;
 mod sessions;
@@ -12,7 +17,9 @@ pub mod speakable;
 mod speaker;
 mod start;
 mod turn;
+mod words;
 
 pub use collect::{CollectedTurn, collect};
-pub use event::{ConversationError, Event, Outcome, Speak, TurnInput, TurnRequest};
+pub use event::{ConversationError, Event, Heard, Outcome, Speak, TurnInput, TurnRequest};
+pub use listen::{Hearing, ListenError, ListenEvent, Listening, Utterance};
 pub use start::{Conversation, Parts, StartError, Turn};

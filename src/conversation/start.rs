@@ -9,8 +9,8 @@ use tokio_util::task::TaskTracker;
 
 use super::outbox::Outbox;
 use super::sessions::Sessions;
-use super::{Event, TurnRequest};
-use crate::config::Config;
+use super::{Event, TurnInput, TurnRequest};
+use crate::config::{Config, TurnDetectionConfig};
 use crate::domain::ids::TurnId;
 use crate::graph::builder::InvalidGraph;
 use crate::graph::character::{Character, CharacterError};
@@ -22,6 +22,7 @@ use crate::memory::Memories;
 use crate::providers::llm::LanguageModel;
 use crate::providers::stt::SpeechToText;
 use crate::providers::tts::TextToSpeech;
+use crate::providers::vad::VoiceActivityDetector;
 use crate::store::{BlobStore, CheckpointStore, SessionStore};
 
 /// What conversations are made of.
@@ -29,6 +30,8 @@ pub struct Parts {
     pub stt: Arc<dyn SpeechToText>,
     pub llm: Arc<dyn LanguageModel>,
     pub tts: Arc<dyn TextToSpeech>,
+    /// Without one nobody's turns are told apart, but they can say themselves where one ends.
+    pub detector: Option<Arc<dyn VoiceActivityDetector>>,
     pub memories: Arc<Memories>,
     pub routes: RouteClassifier,
     pub sessions: Arc<dyn SessionStore>,
@@ -54,10 +57,12 @@ pub struct Conversation {
 pub(super) struct Inner {
     pub(super) stt: Arc<dyn SpeechToText>,
     pub(super) tts: Arc<dyn TextToSpeech>,
+    pub(super) detector: Option<Arc<dyn VoiceActivityDetector>>,
     pub(super) sessions: Arc<dyn SessionStore>,
     pub(super) ports: Ports,
     pub(super) runner: Runner,
     pub(super) config: Limits,
+    pub(super) turns: TurnDetectionConfig,
     pub(super) entered: Sessions,
     /// Everything that runs, what comes after a reply included.
     pub(super) tasks: TaskTracker,
@@ -102,10 +107,12 @@ impl Conversation {
         let inner = Inner {
             stt: parts.stt,
             tts: parts.tts,
+            detector: parts.detector,
             sessions: parts.sessions,
             ports,
             runner: Runner::new(turn_graph()?, parts.checkpoints),
             config: limits,
+            turns: config.realtime.turns,
             entered: Sessions::default(),
             tasks: TaskTracker::new(),
         };
@@ -114,7 +121,10 @@ impl Conversation {
 
     /// Starts a turn. It runs until its end, its token's cancellation, or the drop of the [`Turn`].
     pub fn start(&self, request: TurnRequest) -> Turn {
-        let input_end = Instant::now();
+        let input_end = match &request.input {
+            TurnInput::Heard(heard) => heard.ended,
+            _ => Instant::now(),
+        };
         let turn_id = TurnId::generate();
         // The turn's own: a caller who goes away must not cancel what else hangs on the caller's token.
         let cancel: CancellationToken = request.cancel.child_token();
@@ -122,6 +132,11 @@ impl Conversation {
         let inner = Arc::clone(&self.inner);
         self.inner.tasks.spawn(async move { inner.turn(request, turn_id, input_end, outbox, cancel).await });
         Turn { turn_id, events }
+    }
+
+    /// The voices that [`TurnRequest::voice`] may name; the first is the default.
+    pub fn voices(&self) -> Vec<String> {
+        self.inner.tts.voices()
     }
 
     /// Waits until nothing runs any more: no turn, and nothing that comes after one. Turns that start meanwhile are

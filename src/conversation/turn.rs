@@ -91,6 +91,7 @@ impl Inner {
 
         let entered = self.entered.enter(who.session).await?;
         let mut thread = self.runner.load(who.user, who.session).await?;
+        thread.state.instructions = request.instructions;
         self.begin(&mut thread, who, &text, request.images).await?;
 
         let voice = Voice { tts: Arc::clone(&self.tts), voice: request.voice, speed: request.speed, input_end };
@@ -127,6 +128,13 @@ impl Inner {
     ) -> Result<String, ConversationError> {
         let text = match input {
             TurnInput::Text(text) => text,
+            TurnInput::Heard(heard) => {
+                if let Some(pause) = heard.pause {
+                    outbox.stage(StageTiming::own(Stage::Pause, pause)).await;
+                }
+                outbox.stage(StageTiming::engine(Stage::SpeechToText, heard.timing, heard.waited)).await;
+                heard.text
+            }
             TurnInput::Recording(bytes) => {
                 let limits = self.config.recording;
                 let decoding = Instant::now();

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// The person's silence until it was Rose's turn.
+    Pause,
     Decode,
     SpeechToText,
     ExtractMemories,
@@ -29,6 +31,7 @@ pub enum Stage {
 impl Stage {
     pub fn as_str(self) -> &'static str {
         match self {
+            Stage::Pause => "pause",
             Stage::Decode => "decode",
             Stage::SpeechToText => "speech_to_text",
             Stage::ExtractMemories => "extract_memories",

@@ -36,6 +36,10 @@ pub fn messages(state: &State, character: &Character) -> Vec<ChatMessage> {
 
 fn beginning(state: &State, character: &Character) -> Vec<ChatMessage> {
     let mut system = character.persona.clone();
+    if let Some(instructions) = &state.instructions {
+        system.push_str("\n\n");
+        system.push_str(instructions);
+    }
     if let Some(summary) = &state.summary {
         system.push_str("\n\nEarlier in this conversation: ");
         system.push_str(summary);

@@ -41,6 +41,9 @@ pub struct State {
     /// Entries after the folded ones that the prompt leaves out, since they don't fit. Grows in steps, so that the
     /// prompt's beginning, and with it the model's cache, stays the same for several turns.
     pub left_out: usize,
+    /// What is added to the character.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<String>,
     /// The day and its part, as the prompt last told them.
     #[serde(default)]
     pub noted_time: Option<String>,
@@ -114,7 +117,17 @@ impl Entry {
 
 impl State {
     pub fn new(session: SessionId, user: UserId) -> Self {
-        Self { session, user, entries: Vec::new(), summary: None, folded: 0, left_out: 0, noted_time: None, turn: None }
+        Self {
+            session,
+            user,
+            entries: Vec::new(),
+            summary: None,
+            folded: 0,
+            left_out: 0,
+            instructions: None,
+            noted_time: None,
+            turn: None,
+        }
     }
 
     /// For nodes, which only run within a turn.

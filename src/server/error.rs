@@ -154,6 +154,10 @@ impl ApiError {
         Self::new(ErrorCode::Starting, "Rose is starting; try again in a moment.").retry_after(Duration::from_secs(1))
     }
 
+    pub fn foreign_origin() -> Self {
+        Self::new(ErrorCode::ForeignOrigin, "A page of another origin may not do this.")
+    }
+
     pub fn payload_too_large(limit_bytes: usize) -> Self {
         Self::new(ErrorCode::PayloadTooLarge, format!("Too large: at most {limit_bytes} bytes are taken here."))
     }

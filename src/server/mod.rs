@@ -8,6 +8,7 @@ mod extract;
 mod identity;
 mod openapi;
 mod rate_limit;
+mod realtime;
 mod request_id;
 mod router;
 mod routes;

@@ -44,9 +44,22 @@ impl RateLimiter {
     }
 }
 
+/// Whose allowance a request uses; `None` where none is counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted(pub(super) Option<IpAddr>);
+
+/// Counts a turn.
+///
+/// # Errors
+/// `RateLimited` where the address has had too many.
+pub(super) fn count(server: &Server, address: IpAddr) -> Result<(), ApiError> {
+    server.limiter().map_or(Ok(()), |limiter| limiter.check(address))
+}
+
 /// Middleware of the routes that run a model.
-pub(super) async fn rate_limit(State(server): State<Server>, request: Request, next: Next) -> Response {
-    if let Some(limiter) = server.limiter() {
+pub(super) async fn rate_limit(State(server): State<Server>, mut request: Request, next: Next) -> Response {
+    let mut counted = Counted(None);
+    if server.limiter().is_some() {
         let Some(address) = client_address(&request, &server.config().trusted_proxies) else {
             return ApiError::internal(&"the server was started without connection info").into_response();
         };
@@ -55,9 +68,13 @@ pub(super) async fn rate_limit(State(server): State<Server>, request: Request, n
         let forwarded =
             request.headers().contains_key("x-forwarded-for") || request.headers().contains_key("forwarded");
         let counts = server.config().rate_limit_loopback || forwarded || !address.is_loopback();
-        if counts && let Err(refused) = limiter.check(address) {
-            return refused.into_response();
+        if counts {
+            if let Err(refused) = count(&server, address) {
+                return refused.into_response();
+            }
+            counted = Counted(Some(address));
         }
     }
+    request.extensions_mut().insert(counted);
     next.run(request).await
 }

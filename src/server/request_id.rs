@@ -19,6 +19,12 @@ pub(super) fn current() -> String {
     CURRENT.try_with(String::clone).unwrap_or_default()
 }
 
+/// Runs what outlives the request's handler, such as a connection that it opened, under the request's id.
+pub(super) async fn within<T>(id: String, work: impl Future<Output = T>) -> T {
+    let span = tracing::info_span!("connection", request.id = id);
+    CURRENT.scope(id, work.instrument(span)).await
+}
+
 /// What may stand in a log line and a header: short, and nothing that needs escaping.
 fn is_harmless(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::error::ApiError;
 use super::routes::schema::Schema;
-use super::routes::{blobs, chat, health, index, memories, metrics, schema, sessions, voice};
+use super::routes::{blobs, chat, health, index, memories, metrics, realtime, schema, sessions, voice};
 use super::state::Server;
 use super::{access_log, error, identity, openapi, rate_limit, request_id, security};
 
@@ -58,6 +58,7 @@ pub(super) fn routes(server: &Server) -> OpenApiRouter<Server> {
                 .layer(DefaultBodyLimit::max(voice::body_limit(upload))),
         )
         .merge(OpenApiRouter::new().routes(routes!(chat::chat)).layer(DefaultBodyLimit::max(chat::body_limit(upload))))
+        .merge(OpenApiRouter::new().routes(routes!(realtime::connect)))
         .route_layer(from_fn_with_state(server.clone(), rate_limit::rate_limit));
 
     // They belong to a person.

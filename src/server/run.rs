@@ -35,7 +35,14 @@ pub async fn run(listener: TcpListener, server: Server, shutdown: impl Future<Ou
     let router = router::build(&server)?.into_make_service_with_connect_info::<SocketAddr>();
     let stopping = server.stopping().clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
-    let mut serving = std::pin::pin!(serving.into_future());
+    let connections = server.connections().clone();
+    let serving = async move {
+        let ended = serving.await;
+        connections.close();
+        connections.wait().await;
+        ended
+    };
+    let mut serving = std::pin::pin!(serving);
     let mut shutdown = std::pin::pin!(shutdown);
     let mut upkeep = tokio::time::interval(METRICS_UPKEEP);
     loop {

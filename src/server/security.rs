@@ -1,13 +1,13 @@
 //! What browsers are told, so that a page can do no more than it should.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::csrf::{ConfigError as CsrfError, CsrfLayer, ProtectionError};
 
-use super::error::{ApiError, ErrorCode};
+use super::error::ApiError;
 use super::request_id;
 use super::state::Server;
 
@@ -55,6 +55,19 @@ pub(super) fn cors(allowed_origins: &[String]) -> CorsLayer {
         .expose_headers([header::CONTENT_RANGE, header::RETRY_AFTER, request_id::HEADER])
 }
 
+/// Whether a page of an origin that is neither Rose's own nor an allowed one is behind a request. Browsers send the origin
+/// with every WebSocket, and keep no page from opening one anywhere; other clients send none.
+pub(super) fn is_from_foreign_page(headers: &HeaderMap, allowed_origins: &[String]) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let Ok(origin) = origin.to_str() else { return true };
+    if allowed_origins.iter().any(|allowed| allowed == origin) {
+        return false;
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let of_origin = origin.split_once("://").map(|(_, host)| host);
+    host.is_none() || of_origin != host
+}
+
 /// Refuses what a foreign page makes a browser send: beside `SameSite`, for browsers and networks that don't keep it.
 ///
 /// # Errors
@@ -63,7 +76,5 @@ pub(super) fn foreign_pages(
     allowed_origins: &[String],
 ) -> Result<CsrfLayer<impl FnMut(ProtectionError) -> Response + Clone + use<>>, CsrfError> {
     let layer = allowed_origins.iter().try_fold(CsrfLayer::new(), |layer, origin| layer.add_trusted_origin(origin))?;
-    Ok(layer.with_rejection_response(|_| {
-        ApiError::new(ErrorCode::ForeignOrigin, "A page of another origin may not do this.").into_response()
-    }))
+    Ok(layer.with_rejection_response(|_| ApiError::foreign_origin().into_response()))
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use axum_extra::extract::cookie::Key;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::cookie_key::{self, CookieKeyError};
 use super::error::ApiError;
@@ -24,10 +26,12 @@ struct Shared {
     limiter: Option<RateLimiter>,
     stopping: CancellationToken,
     turns: CancellationToken,
+    connections: TaskTracker,
 }
 
 struct Ready {
     app: Arc<App>,
+    places: Arc<Semaphore>,
     cookie_key: Key,
 }
 
@@ -41,6 +45,7 @@ impl Server {
             limiter,
             stopping: CancellationToken::new(),
             turns: CancellationToken::new(),
+            connections: TaskTracker::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -52,7 +57,8 @@ impl Server {
     pub fn ready(&self, app: Arc<App>, cookie_key_file: &Path) -> Result<(), CookieKeyError> {
         let cookie_key = cookie_key::load_or_create(cookie_key_file)?;
         // A second call loses: the first app goes on serving.
-        let _ = self.shared.ready.set(Ready { app, cookie_key });
+        let places = Arc::new(Semaphore::new(app.config.realtime.max_connections.min(Semaphore::MAX_PERMITS)));
+        let _ = self.shared.ready.set(Ready { app, places, cookie_key });
         Ok(())
     }
 
@@ -62,6 +68,16 @@ impl Server {
 
     pub(super) fn app(&self) -> Result<&Arc<App>, ApiError> {
         self.shared.ready.get().map(|ready| &ready.app).ok_or_else(ApiError::starting)
+    }
+
+    /// A place for a connection that stays; `None` where all are taken.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.shared.ready.get()?.places).try_acquire_owned().ok()
+    }
+
+    /// The connections that stay, beyond the answer to their request.
+    pub(super) fn connections(&self) -> &TaskTracker {
+        &self.shared.connections
     }
 
     pub(super) fn cookie_key(&self) -> Result<&Key, ApiError> {

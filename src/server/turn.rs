@@ -10,7 +10,7 @@ use super::request_id;
 use super::state::Server;
 use crate::app::App;
 use crate::conversation::{ConversationError, Event, Speak, Turn, TurnInput, TurnRequest};
-use crate::domain::ids::{MemoryId, SessionId, UserId};
+use crate::domain::ids::{MemoryId, SessionId, TurnId, UserId};
 use crate::domain::image::Image;
 use crate::domain::memory::{MemoryType, RecalledMemory};
 use crate::domain::stage::{Stage, StageTiming};
@@ -24,6 +24,16 @@ pub(super) struct Asked {
     pub(super) input: TurnInput,
     pub(super) images: Vec<Image>,
     pub(super) speak: Speak,
+    pub(super) manner: Manner,
+}
+
+/// How it is answered; the default is as the config says.
+#[derive(Debug, Default)]
+pub(super) struct Manner {
+    pub(super) voice: Option<String>,
+    pub(super) speed: Option<f32>,
+    /// What is added to the character.
+    pub(super) instructions: Option<String>,
 }
 
 /// One stage of a turn, in milliseconds. `total_ms ≥ queued_ms + inference_ms`; the rest is what Rose herself adds.
@@ -73,7 +83,8 @@ pub(super) struct WatchedTurn {
     begin: Instant,
     stages: Vec<StageTiming>,
     outcome: &'static str,
-    _cancel: DropGuard,
+    cancel: CancellationToken,
+    _guard: DropGuard,
 }
 
 impl WatchedTurn {
@@ -85,8 +96,9 @@ impl WatchedTurn {
             input: asked.input,
             images: asked.images,
             speak: asked.speak,
-            voice: None,
-            speed: app.config.tts.speed,
+            voice: asked.manner.voice,
+            speed: asked.manner.speed.unwrap_or(app.config.tts.speed),
+            instructions: asked.manner.instructions,
             cancel: cancel.clone(),
         };
         let begin = Instant::now();
@@ -98,7 +110,8 @@ impl WatchedTurn {
             begin,
             stages: Vec::new(),
             outcome: "abandoned",
-            _cancel: cancel.drop_guard(),
+            cancel: cancel.clone(),
+            _guard: cancel.drop_guard(),
         }
     }
 
@@ -116,6 +129,15 @@ impl WatchedTurn {
             _ => {}
         }
         Some(event)
+    }
+
+    pub(super) fn id(&self) -> TurnId {
+        self.turn.turn_id
+    }
+
+    /// What was said until now is the reply. The events go on to their end.
+    pub(super) fn cancel(&self) {
+        self.cancel.cancel();
     }
 
     pub(super) fn request_id(&self) -> &str {
@@ -157,6 +179,7 @@ impl Drop for WatchedTurn {
             session.id = %self.session,
             turn.id = %self.turn.turn_id,
             outcome = self.outcome,
+            pause_duration_ms = self.spent(Stage::Pause),
             decode_duration_ms = self.spent(Stage::Decode),
             stt_duration_ms = self.spent(Stage::SpeechToText),
             extract_memories_duration_ms = self.spent(Stage::ExtractMemories),

@@ -14,6 +14,7 @@ mod embeddings;
 mod graph;
 mod llm;
 mod memory;
+mod realtime;
 mod rooms;
 mod routing;
 mod server;

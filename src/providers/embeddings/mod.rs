@@ -3,6 +3,7 @@
 mod fake;
 #[cfg(feature = "candle")]
 mod minilm;
+mod recent;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::weights::ModelStore;
 pub use fake::FakeEmbedder;
 #[cfg(feature = "candle")]
 pub use minilm::MiniLm;
+pub use recent::RecentlyEmbedded;
 
 #[async_trait]
 pub trait Embedder: Send + Sync {

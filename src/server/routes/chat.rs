@@ -20,7 +20,7 @@ use crate::server::error::{ApiError, ErrorCode, ErrorEnvelope};
 use crate::server::extract::Body;
 use crate::server::identity::Person;
 use crate::server::state::Server;
-use crate::server::turn::{Asked, StageReport, UsedMemory, WatchedTurn};
+use crate::server::turn::{Asked, Manner, StageReport, UsedMemory, WatchedTurn};
 use crate::telemetry;
 
 const MOST_IMAGES: usize = 4;
@@ -161,6 +161,7 @@ pub(crate) async fn chat(
             Some(false) => Speak::Never,
             None => Speak::IfAskedFor,
         },
+        manner: Manner::default(),
     };
     let mut turn = WatchedTurn::start(&server, server.app()?, asked);
     let begun = until_answering(&mut turn).await?;

@@ -25,7 +25,8 @@ pub(crate) struct Health {
     version: &'static str,
     /// Some service is a deterministic stand-in without a model: what Rose says is not hers.
     fake: bool,
-    /// By port: `speech_to_text`, `llm`, `text_to_speech`, `embeddings`, `store`. Empty while starting.
+    /// By port: `speech_to_text`, `llm`, `text_to_speech`, `embeddings`, `voice_activity`,
+    /// `store`. Empty while starting.
     services: BTreeMap<&'static str, ServiceHealth>,
 }
 

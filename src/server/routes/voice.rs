@@ -16,7 +16,7 @@ use crate::server::error::ApiError;
 use crate::server::extract::Form;
 use crate::server::identity::Person;
 use crate::server::state::Server;
-use crate::server::turn::{Asked, StageReport, UsedMemory, WatchedTurn};
+use crate::server::turn::{Asked, Manner, StageReport, UsedMemory, WatchedTurn};
 use crate::store::NewBlob;
 use crate::telemetry;
 
@@ -70,8 +70,14 @@ pub(crate) async fn process(
 ) -> Result<Json<VoiceReply>, ApiError> {
     let app = server.app()?;
     let (recording, session) = read(&mut form, server.config().max_upload_bytes).await?;
-    let asked =
-        Asked { user, session, input: TurnInput::Recording(recording), images: Vec::new(), speak: Speak::Always };
+    let asked = Asked {
+        user,
+        session,
+        input: TurnInput::Recording(recording),
+        images: Vec::new(),
+        speak: Speak::Always,
+        manner: Manner::default(),
+    };
     let mut turn = WatchedTurn::start(&server, app, asked);
     let reply = collect(&mut turn).await?;
     let audio_url = match &reply.sound {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rose::app::App;
-use rose::config::{Config, EmbeddingsBackend, LlmBackend, Overrides, SttBackend, TtsBackend};
+use rose::config::{Config, EmbeddingsBackend, LlmBackend, Overrides, SttBackend, TtsBackend, VadBackend};
 use rose::server::{self, RunError, Server};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -49,6 +49,7 @@ impl TestApp {
         config.llm.backends = vec![LlmBackend::Fake];
         config.tts.backends = vec![TtsBackend::Fake];
         config.embeddings.backends = vec![EmbeddingsBackend::Fake];
+        config.vad.backends = vec![VadBackend::Fake];
         change(&mut config);
         Self::start(config, data).await
     }

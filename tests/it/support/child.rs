@@ -36,7 +36,7 @@ impl ServeProcess {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rose"));
         command.args(["serve", "--bind", "127.0.0.1:0", "--data-dir"]).arg(data);
         if engines == Engines::Fake {
-            for port in ["STT", "LLM", "TTS", "EMBEDDINGS"] {
+            for port in ["STT", "LLM", "TTS", "EMBEDDINGS", "VAD"] {
                 command.env(format!("ROSE__{port}__BACKENDS"), "fake");
             }
         }
@@ -69,6 +69,11 @@ impl ServeProcess {
                 Err(process.log())
             }
         }
+    }
+
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn stranger(&self) -> Person {

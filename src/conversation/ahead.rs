@@ -1,0 +1,58 @@
+//! Work ahead of a turn: while the person still speaks, what the turn would do before its first word is done with what was
+//! heard so far. Nothing of it is kept but the model's cache; where it was wrong, it cost nobody time.
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::ConversationError;
+use super::start::Inner;
+use super::turn::Quiet;
+use crate::domain::ids::{SessionId, TurnId, UserId};
+use crate::graph::node::{Context, Node};
+use crate::graph::nodes::{ExtractMemories, InjectContext};
+use crate::graph::prompt;
+use crate::graph::state::TurnState;
+use crate::providers::llm::GenerationRequest;
+
+/// A turn that may come.
+#[derive(Clone)]
+pub(super) struct Likely {
+    pub(super) user: UserId,
+    pub(super) session: SessionId,
+    pub(super) text: String,
+    pub(super) instructions: Option<String>,
+}
+
+impl Inner {
+    /// Remembers for `likely` and lets the model compute its prompt. Ends early where `cancel` says so.
+    pub(super) async fn prepare_turn(&self, likely: Likely, cancel: CancellationToken) {
+        let prepared = cancel.run_until_cancelled(self.prepare_prompt(likely, cancel.clone())).await;
+        if let Some(Err(error)) = prepared {
+            tracing::debug!(error = %error, "a likely turn was not prepared");
+        }
+    }
+
+    async fn prepare_prompt(&self, likely: Likely, cancel: CancellationToken) -> Result<(), ConversationError> {
+        // Danger is answered with prepared words, without the model.
+        if self.ports.character.danger.judge(&likely.text).is_some() {
+            return Ok(());
+        }
+        let mut state = self.runner.load(likely.user, likely.session).await?.state;
+        state.instructions = likely.instructions;
+        state.turn = Some(TurnState::new(TurnId::generate(), likely.text, Vec::new(), Timestamp::now()));
+        let mut quiet = Quiet::default();
+        let mut context = Context { ports: &self.ports, listener: &mut quiet, cancel: cancel.clone() };
+        ExtractMemories.run(&mut state, &mut context).await?;
+        InjectContext.run(&mut state, &mut context).await?;
+        let request = GenerationRequest {
+            messages: prompt::messages(&state, &self.ports.character),
+            session: Some(likely.session),
+            max_tokens: self.ports.settings.max_reply_tokens,
+            sampling: self.ports.settings.sampling,
+            grammar: None,
+            stop: Vec::new(),
+            cancel,
+        };
+        Ok(self.ports.llm.prepare(&request).await?)
+    }
+}

@@ -1,0 +1,9 @@
+//! The spoken conversation over a WebSocket.
+
+mod bad_events;
+mod client;
+mod hearing;
+mod interruption;
+mod openai;
+mod push_to_talk;
+mod robust;
