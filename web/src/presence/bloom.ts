@@ -23,9 +23,9 @@ export interface Pose {
 
 export const POSES: Record<Phase, Pose> = {
   resting: { open: 0.18, glow: 0.25, rings: 0, turn: 0.3, sparks: 0, sage: 0 },
-  listening: { open: 1, glow: 0.45, rings: -1, turn: 0.3, sparks: 0, sage: 1 },
+  listening: { open: 0.78, glow: 0.45, rings: -1, turn: 0.3, sparks: 0, sage: 1 },
   thinking: { open: 0.42, glow: 0.4, rings: 0, turn: 5, sparks: 1, sage: 0 },
-  speaking: { open: 0.72, glow: 1, rings: 1, turn: 0.9, sparks: 0, sage: 0 },
+  speaking: { open: 0.6, glow: 1, rings: 1, turn: 0.9, sparks: 0, sage: 0 },
 };
 
 type Colour = [number, number, number];
@@ -112,7 +112,7 @@ export function draw(context: CanvasRenderingContext2D, size: number, frame: Fra
   context.clearRect(0, 0, size, size);
   context.translate(half, half);
 
-  const scale = half * (0.78 + 0.2 * pose.open + 0.025 * breath + 0.16 * level * (pose.rings === 0 ? 0.3 : 1));
+  const scale = half * (0.8 + 0.08 * pose.open + 0.025 * breath + 0.07 * level);
 
   // The light around her.
   const reach = Math.min(half, scale * (0.95 + 0.25 * level));
@@ -130,11 +130,11 @@ export function draw(context: CanvasRenderingContext2D, size: number, frame: Fra
     for (let at = 0; at < 3; at++) {
       const moving = frame.still ? (at + 1) / 4 : (time * 0.22 + at / 3) % 1;
       const far = pose.rings > 0 ? moving : 1 - moving;
-      const radius = half * mix(0.66, 0.985, far);
+      const radius = half * mix(0.7, 0.985, far);
       const seen = Math.sin(Math.PI * (frame.still ? 0.5 : moving)) * strength * (0.2 + 0.75 * level);
       context.beginPath();
       context.arc(0, 0, radius, 0, Math.PI * 2);
-      context.strokeStyle = css(pose.rings > 0 ? palette.inner : palette.sageInner, seen * (dark ? 0.8 : 1));
+      context.strokeStyle = css(pose.rings > 0 ? palette.inner : dark ? palette.sageInner : palette.sageOuter, seen * (dark ? 0.8 : 1));
       context.lineWidth = size * (0.003 + 0.006 * level);
       context.stroke();
     }
@@ -144,7 +144,7 @@ export function draw(context: CanvasRenderingContext2D, size: number, frame: Fra
   RINGS.forEach((ring, depth) => {
     const within = depth / (RINGS.length - 1);
     const opened = mix(0.58 - 0.1 * (1 - within), 1, Math.pow(pose.open, 0.6 + within * 0.5));
-    const beat = level * (0.22 - 0.12 * within) * (frame.still ? 0 : 1);
+    const beat = level * (0.2 - 0.08 * within) * (frame.still ? 0 : 1);
     const length = scale * ring.radius * 1.28 * (opened + beat);
     const width = ((Math.PI * length) / ring.petals) * mix(1.06, 0.92, pose.open);
     const colour = blend(outer, inner, within);

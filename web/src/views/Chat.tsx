@@ -19,7 +19,9 @@ export default function Chat() {
   const [shown, setShown] = useState<Picture | null>(null);
   const end = useRef<HTMLDivElement>(null);
   const last = entries.at(-1);
-  useEffect(() => end.current?.scrollIntoView({ block: "end" }), [entries.length, last?.text]);
+  useEffect(() => {
+    void end.current?.scrollIntoView({ block: "end" });
+  }, [entries.length, last?.text]);
 
   return (
     <div className="chat">
