@@ -9,6 +9,10 @@ if ! command -v pip >/dev/null 2>&1 && ! python3 -m pip --version >/dev/null 2>&
     packages+=(python3-pip)
 fi
 
+# The web app is built with Node, and tested in Chromium.
+command -v npm >/dev/null 2>&1 || packages+=(nodejs npm)
+command -v chromium >/dev/null 2>&1 || packages+=(chromium)
+
 if ! command -v cargo >/dev/null 2>&1; then
     echo "Rose is built with cargo, which is missing: install Rust 1.95 or later (rustup.rs), then run this again." >&2
     exit 1
@@ -25,7 +29,18 @@ for package in "${packages[@]}"; do
     status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$status" = installed ] || missing+=("$package")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+
+# Vite's own minimum; older Debians have an older one.
+check_node() {
+    if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'; then
+        echo "The web app is built with Node 20.19 or later; this is $(node --version). Install a newer one (nodejs.org), then run this again." >&2
+        exit 1
+    fi
+}
+if [ ${#missing[@]} -eq 0 ]; then
+    check_node
+    exit 0
+fi
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
@@ -41,3 +56,4 @@ echo "installing ${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+check_node

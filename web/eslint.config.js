@@ -9,7 +9,7 @@ export default tseslint.config(
   js.configs.recommended,
   tseslint.configs.recommended,
   jsxA11y.flatConfigs.recommended,
-  reactHooks.configs.flat.recommended,
+  { ...reactHooks.configs.flat.recommended, files: ["src/**"] },
   { languageOptions: { globals: { ...globals.browser } } },
   { files: ["src/audio/capture.worklet.ts"], languageOptions: { globals: { ...globals.audioWorklet } } },
 );

@@ -1,8 +1,6 @@
-import { fileURLToPath } from "node:url";
-
 import { defineConfig } from "@playwright/test";
 
-const speech = fileURLToPath(new URL("../tests/fixtures/speech/jfk.wav", import.meta.url));
+import { browser, speech } from "./tests/browser/microphone";
 
 export default defineConfig({
   testDir: "tests/browser",
@@ -11,16 +9,5 @@ export default defineConfig({
   timeout: 180_000,
   expect: { timeout: 60_000 },
   reporter: "list",
-  use: {
-    permissions: ["microphone", "clipboard-read", "clipboard-write"],
-    launchOptions: {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: [
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        `--use-file-for-fake-audio-capture=${speech}`,
-        "--no-sandbox",
-      ],
-    },
-  },
+  use: { permissions: ["microphone", "clipboard-read", "clipboard-write"], launchOptions: browser(speech) },
 });

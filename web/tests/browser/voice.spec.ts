@@ -39,20 +39,6 @@ test("without a WebSocket, a recording is sent whole and answered aloud", async 
   await expect.poll(() => loudest(page)).toBeGreaterThan(0.02);
 });
 
-test("hands-free: she hears, answers aloud, and stops when spoken over", async ({ page, open }) => {
-  await open("/");
-  await page.getByRole("button", { name: "Hands-free" }).click();
-  const captions = page.getByRole("region", { name: "What is being said" });
-  await expect(captions).toContainText(/fellow|americans|country|ask/i);
-  await inState(page, "Speaking");
-  await expect.poll(() => loudest(page)).toBeGreaterThan(0.02);
-  // The recording goes round and round: it speaks over her sooner or later, and she falls silent and listens.
-  await inState(page, "Listening");
-  await page.getByRole("link", { name: "Write" }).click();
-  await expect(page.getByRole("article", { name: "Rose" }).first()).toBeVisible();
-  await expect(page.getByText("Stopped here").first()).toBeVisible();
-});
-
 test("a refused microphone is told in a plain sentence, and writing still works", async ({ page, open }) => {
   await page.addInitScript(() => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
