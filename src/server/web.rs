@@ -1,6 +1,8 @@
 //! The web app: the files of `web/dist`, as they were when this binary was built, and its page for every path that is
 //! one of its views. Never in the way of the API.
 
+use std::borrow::Cow;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -22,8 +24,24 @@ mod dist {
     #[derive(rust_embed::RustEmbed)]
     #[folder = "web/dist"]
     #[allow_missing = true]
-    pub(super) struct Dist;
+    struct Dist;
+
+    pub(super) fn file(path: &str) -> Option<super::File> {
+        let file = Dist::get(path)?;
+        let media_type = file.metadata.mimetype().to_owned();
+        Some((file.data, media_type, file.metadata.sha256_hash()))
+    }
 }
+
+#[cfg(not(feature = "web"))]
+mod dist {
+    pub(super) fn file(_: &str) -> Option<super::File> {
+        None
+    }
+}
+
+/// Content, media type and SHA-256.
+type File = (Cow<'static, [u8]>, String, [u8; 32]);
 
 /// One file of the app.
 struct Asset {
@@ -33,23 +51,17 @@ struct Asset {
     etag: HeaderValue,
 }
 
-#[cfg(feature = "web")]
 fn asset(path: &str) -> Option<Asset> {
-    let file = dist::Dist::get(path)?;
-    let media_type = HeaderValue::from_str(file.metadata.mimetype()).ok()?;
-    let hash: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let (data, media_type, hash) = dist::file(path)?;
+    let media_type = HeaderValue::from_str(&media_type).ok()?;
+    let hash: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     // Weak, since the bytes differ by how they are compressed.
     let etag = HeaderValue::from_str(&format!("W/\"{hash}\"")).ok()?;
-    let bytes = match file.data {
-        std::borrow::Cow::Borrowed(bytes) => Body::from(bytes),
-        std::borrow::Cow::Owned(bytes) => Body::from(bytes),
+    let bytes = match data {
+        Cow::Borrowed(bytes) => Body::from(bytes),
+        Cow::Owned(bytes) => Body::from(bytes),
     };
     Some(Asset { bytes, media_type, etag })
-}
-
-#[cfg(not(feature = "web"))]
-fn asset(_: &str) -> Option<Asset> {
-    None
 }
 
 /// What has no route of its own: the app's files and views, compressed; else the API's "nothing here".
@@ -94,7 +106,7 @@ fn not_built() -> Response {
 fn answer(found: Asset, path: &str, headers: &HeaderMap) -> Response {
     // Names under `assets/` change with their content; everything else is asked for again each time.
     let cache = if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known == found.etag);
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == found.etag);
     let about = [(header::CACHE_CONTROL, HeaderValue::from_static(cache)), (header::ETAG, found.etag)];
     if known {
         return (StatusCode::NOT_MODIFIED, about).into_response();

@@ -11,8 +11,7 @@ test("hands-free: she hears and answers aloud", async ({ page, open }) => {
   await page.getByRole("button", { name: "Hands-free" }).click();
   const captions = page.getByRole("region", { name: "What is being said" });
   await expect(captions).toContainText(/fellow|americans|country|ask/i);
-  await inState(page, "Speaking");
-  await expect.poll(() => loudest(page)).toBeGreaterThan(0.02);
+  await expect.poll(() => loudest(page), { timeout: 120_000 }).toBeGreaterThan(0.02);
 });
 
 test("hands-free: speaking while she speaks stops her", async ({ page, open }) => {
