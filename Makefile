@@ -6,7 +6,7 @@ DATA ?= data
 MODELS ?= tiny
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build models demo check test bench openapi fmt
+.PHONY: help setup web build models demo check test bench openapi fmt
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,7 +14,15 @@ help: ## List the targets
 setup: ## Install the system packages that the build and the tests need
 	@bash scripts/set-up.sh
 
-build: setup ## Build target/release/rose with every local engine
+# What the lock file names, at exactly its versions; again only where the lock file has changed.
+web/node_modules/.package-lock.json: web/package-lock.json | setup
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+web: web/node_modules/.package-lock.json ## Build the web app into web/dist
+	cd web && npm run --silent build
+
+build: web ## Build target/release/rose with every local engine and the web app
 	$(CARGO) build --release --locked
 
 models: build ## Fetch the model files (MODELS=tiny)
@@ -23,7 +31,8 @@ models: build ## Fetch the model files (MODELS=tiny)
 demo: models ## Serve Rose on http://127.0.0.1:8080, offline, on the tiny models
 	$(ROSE) serve --models $(MODELS) --bind $(BIND) --data-dir $(DATA)
 
-check: setup ## The quick gate: format, lints, docs, the cloud-only build, quick tests
+check: web ## The quick gate: format, lints, docs, the cloud-only build, quick tests
+	cd web && npm run --silent check
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
 	$(CARGO) clippy --release --locked --no-default-features --all-targets -- -D warnings
@@ -34,6 +43,7 @@ check: setup ## The quick gate: format, lints, docs, the cloud-only build, quick
 test: models ## Every test, on the real tiny models
 	$(CARGO) test --release --locked --lib --bins
 	$(CARGO) test --release --locked --doc
+	cd web && npm run --silent test:browser
 	$(CARGO) test --release --locked --test it
 
 bench: models ## Every bench; each prints its share of the turn's budget

@@ -1,9 +1,10 @@
-//! Names the libraries that espeak-ng's static archive needs and espeak-rs-sys leaves out.
+//! Names the libraries that espeak-ng's static archive needs and espeak-rs-sys leaves out, and watches the web app.
 
 use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    watch_web_app();
     if std::env::var_os("CARGO_FEATURE_TTS_PIPER").is_none() {
         return;
     }
@@ -12,4 +13,16 @@ fn main() {
     if Path::new("/usr/include/pcaudiolib/audio.h").exists() {
         println!("cargo:rustc-link-lib=pcaudio");
     }
+}
+
+/// A new build of the web app gets into the binary. Its folder is made where it is missing, since cargo would take a
+/// missing one for changed, each time.
+fn watch_web_app() {
+    if std::env::var_os("CARGO_FEATURE_WEB").is_none() {
+        return;
+    }
+    if let Err(error) = std::fs::create_dir_all("web/dist") {
+        println!("cargo:warning=web/dist can't be made ({error}); the binary is built without the web app");
+    }
+    println!("cargo:rerun-if-changed=web/dist");
 }

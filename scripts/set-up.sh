@@ -14,6 +14,10 @@ if ! command -v pip >/dev/null 2>&1 && ! python3 -m pip --version >/dev/null 2>&
     packages+=(python3-pip)
 fi
 
+# The web app is built with Node, and tested in Chromium.
+command -v npm >/dev/null 2>&1 || packages+=(nodejs npm)
+command -v chromium >/dev/null 2>&1 || packages+=(chromium)
+
 if ! command -v cargo >/dev/null 2>&1; then
     echo "Rose is built with cargo, which is missing: install Rust 1.95 or later (rustup.rs), then run this again." >&2
     exit 1
@@ -24,15 +28,23 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
     echo "    ${packages[*]}" >&2
     exit 0
 fi
-clients=$(dirname "$0")/openai-clients.sh
 
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$status" = installed ] || missing+=("$package")
 done
+
+# Vite's own minimum; older Debians have an older one.
+finish() {
+    if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'; then
+        echo "The web app is built with Node 20.19 or later; this is $(node --version). Install a newer one (nodejs.org), then run this again." >&2
+        exit 1
+    fi
+    exec bash "$(dirname "$0")/openai-clients.sh"
+}
 if [ ${#missing[@]} -eq 0 ]; then
-    exec bash "$clients"
+    finish
 fi
 
 as_root=()
@@ -49,4 +61,4 @@ echo "installing ${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-exec bash "$clients"
+finish

@@ -16,6 +16,7 @@ mod run;
 mod security;
 mod state;
 mod turn;
+mod web;
 
 pub use cookie_key::CookieKeyError;
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorEnvelope};

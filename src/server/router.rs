@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::routes::schema::Schema;
 use super::routes::{blobs, chat, health, index, memories, metrics, realtime, schema, sessions, voice};
 use super::state::Server;
-use super::{access_log, error, identity, openapi, rate_limit, request_id, security};
+use super::{access_log, error, identity, openapi, rate_limit, request_id, security, web};
 
 /// Bodies of plain JSON routes.
 const JSON_BYTES: usize = 64 * 1024;
@@ -34,8 +34,7 @@ pub(super) fn build(server: &Server) -> Result<Router, CsrfError> {
 fn inside(server: &Server, router: Router<Server>) -> Result<Router, CsrfError> {
     // Read from below: what is added last is met first. The rate limit stands at its routes, inside of the headers and
     // the log, so that a refusal has the ones and leaves a line in the other.
-    Ok(router
-        .fallback(async || ApiError::unknown_route())
+    Ok(web::with_web_app(router)
         .layer(from_fn(pause_limit))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(security::foreign_pages(&server.config().allowed_origins)?)

@@ -40,13 +40,6 @@ async fn before_the_engines_are_there_it_says_starting() {
 }
 
 #[tokio::test]
-async fn the_root_names_the_api() {
-    let app = TestApp::fake().await;
-    let text = app.stranger().get("/").await.text().await.expect("text");
-    assert!(text.contains("/api/session/start") && text.contains("/api/voice/process"), "{text}");
-}
-
-#[tokio::test]
 async fn a_turn_is_counted() {
     let app = TestApp::fake().await;
     let person = app.stranger();

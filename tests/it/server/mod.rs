@@ -14,3 +14,4 @@ mod ranges;
 mod sessions;
 mod together;
 mod voice;
+mod web;

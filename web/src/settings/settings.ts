@@ -1,0 +1,65 @@
+/** What the person has chosen on this device; kept in the browser. */
+import { useSyncExternalStore } from "react";
+
+export interface Settings {
+  theme: "system" | "light" | "dark";
+  captions: boolean;
+  handsFree: boolean;
+  /** Replies to written messages are spoken too. */
+  speakReplies: boolean;
+  /** 1 is Rose's own pace. */
+  rate: number;
+  /** Less motion than the system asks for. */
+  stillness: boolean;
+  stages: boolean;
+  welcomed: boolean;
+}
+
+const KEY = "rose.settings";
+const DEFAULTS: Settings = {
+  theme: "system",
+  captions: true,
+  handsFree: false,
+  speakReplies: false,
+  rate: 1,
+  stillness: false,
+  stages: false,
+  welcomed: false,
+};
+
+function read(): Settings {
+  try {
+    return { ...DEFAULTS, ...(JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Settings>) };
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+let current = read();
+const listeners = new Set<() => void>();
+
+export const settings = () => current;
+
+export function change(part: Partial<Settings>): void {
+  current = { ...current, ...part };
+  try {
+    localStorage.setItem(KEY, JSON.stringify(current));
+  } catch {
+    // A browser that keeps nothing has them until the page is closed.
+  }
+  const root = document.documentElement;
+  if (current.theme === "system") delete root.dataset.theme;
+  else root.dataset.theme = current.theme;
+  root.toggleAttribute("data-still", current.stillness);
+  listeners.forEach((listener) => listener());
+}
+
+export function useSettings(): Settings {
+  return useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, settings);
+}
+
+export const wantsStillness = () =>
+  current.stillness || window.matchMedia("(prefers-reduced-motion: reduce)").matches;

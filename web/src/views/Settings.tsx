@@ -1,0 +1,99 @@
+import "../styles/views.css";
+
+import { Slider, Switch, ToggleGroup } from "radix-ui";
+import type { ReactNode } from "react";
+
+import { useHealth } from "../api/health";
+import { change, type Settings as Chosen, useSettings } from "../settings/settings";
+
+const SERVICES: Record<string, string> = {
+  speech_to_text: "Hearing",
+  llm: "Thinking",
+  text_to_speech: "Voice",
+  embeddings: "Understanding",
+  store: "Memory",
+  image: "Pictures",
+  vad: "Attention",
+};
+
+export default function Settings() {
+  const chosen = useSettings();
+  const { data, isError } = useHealth();
+  return (
+    <div className="page">
+      <h1>Settings</h1>
+      <section className="card" aria-labelledby="how">
+        <h2 id="how">How Rose speaks</h2>
+        <Row name="Speaking rate" about={`${chosen.rate.toFixed(2)} times her own pace, in live speech`}>
+          <Slider.Root className="slider" min={0.7} max={1.4} step={0.05} value={[chosen.rate]} onValueChange={([rate]) => change({ rate: rate ?? 1 })}>
+            <Slider.Track className="track">
+              <Slider.Range className="range" />
+            </Slider.Track>
+            <Slider.Thumb className="thumb" aria-label="Speaking rate" />
+          </Slider.Root>
+        </Row>
+        <Toggle name="Speak written replies" about="Also where you wrote to her" of="speakReplies" />
+        <Toggle name="Captions" about="What is said, as text" of="captions" />
+      </section>
+      <section className="card" aria-labelledby="look">
+        <h2 id="look">How it looks</h2>
+        <Row name="Theme">
+          <ToggleGroup.Root className="choice" type="single" value={chosen.theme} aria-label="Theme" onValueChange={(theme) => theme && change({ theme: theme as Chosen["theme"] })}>
+            <ToggleGroup.Item value="system">System</ToggleGroup.Item>
+            <ToggleGroup.Item value="light">Light</ToggleGroup.Item>
+            <ToggleGroup.Item value="dark">Dark</ToggleGroup.Item>
+          </ToggleGroup.Root>
+        </Row>
+        <Toggle name="Less motion" about="Also where your system does not ask for it" of="stillness" />
+        <Toggle name="Behind the words" about="Where the time of a turn went" of="stages" />
+      </section>
+      <section className="card" aria-labelledby="server">
+        <h2 id="server">This server</h2>
+        {isError ? <p>It can’t be reached right now.</p> : null}
+        {data?.status === "starting" ? <p>It is waking up.</p> : null}
+        {data?.fake ? <p>Some of this is a stand-in for tests, without a model.</p> : null}
+        <ul>
+          {Object.entries(data?.services ?? {}).map(([port, service]) => (
+            <li key={port} className="service">
+              <span className={service.ready ? "dot well" : "dot"} aria-hidden="true" />
+              <span>
+                {SERVICES[port] ?? port} <span className="soft small">{service.model}</span>
+              </span>
+              <span className="soft small">
+                {service.backend}, {service.ready ? "well" : "not ready"}
+              </span>
+            </li>
+          ))}
+        </ul>
+        <p className="soft small">
+          Voice and language are those of the models above; whoever runs this server chooses them.{data ? ` Rose ${data.version}.` : ""}
+        </p>
+      </section>
+    </div>
+  );
+}
+
+function Row({ name, about, children }: { name: string; about?: string; children: ReactNode }) {
+  return (
+    <div className="setting">
+      <div className="what">
+        <span>{name}</span>
+        {about ? <span className="soft small">{about}</span> : null}
+      </div>
+      {children}
+    </div>
+  );
+}
+
+type Flag = { [Key in keyof Chosen]: Chosen[Key] extends boolean ? Key : never }[keyof Chosen];
+
+function Toggle({ name, about, of }: { name: string; about: string; of: Flag }) {
+  const chosen = useSettings();
+  return (
+    <Row name={name} about={about}>
+      <Switch.Root className="switch" aria-label={name} checked={chosen[of]} onCheckedChange={(on) => change({ [of]: on })}>
+        <Switch.Thumb />
+      </Switch.Root>
+    </Row>
+  );
+}

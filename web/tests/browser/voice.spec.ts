@@ -1,0 +1,55 @@
+/** Speaking with Rose, a recording as the microphone: "… ask not what your country can do for you …". */
+import { expect, inState, loudest, test } from "./rose";
+
+/** Milliseconds of the recording that a held button lets through; the words are counted below, the time is not. */
+const HELD_MS = 5_000;
+
+test("press, speak, release: her words come, and her voice is heard", async ({ page, open }) => {
+  await open("/");
+  const button = page.getByRole("button", { name: "Hold to speak" });
+  await button.hover();
+  await page.mouse.down();
+  await inState(page, "Listening");
+  await page.waitForTimeout(HELD_MS);
+  await page.mouse.up();
+  const captions = page.getByRole("region", { name: "What is being said" });
+  await expect(captions).toContainText(/fellow|americans|country|ask/i);
+  await inState(page, "Speaking");
+  await expect(captions.locator(".hers")).toHaveText(/\w+ \w+/);
+  await expect.poll(() => loudest(page)).toBeGreaterThan(0.02);
+  await inState(page, "Resting");
+  await expect(page.getByRole("region", { name: "Behind the words" })).toBeVisible();
+});
+
+test("without a WebSocket, a recording is sent whole and answered aloud", async ({ page, open }) => {
+  await page.addInitScript(() => {
+    window.WebSocket = class {
+      constructor() {
+        throw new DOMException("refused", "SecurityError");
+      }
+    } as unknown as typeof WebSocket;
+  });
+  await open("/");
+  await page.getByRole("button", { name: "Hold to speak" }).hover();
+  await page.mouse.down();
+  await inState(page, "Listening");
+  await page.waitForTimeout(HELD_MS);
+  await page.mouse.up();
+  await inState(page, "Speaking");
+  await expect.poll(() => loudest(page)).toBeGreaterThan(0.02);
+});
+
+test("a refused microphone is told in a plain sentence, and writing still works", async ({ page, open }) => {
+  await page.addInitScript(() => {
+    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+  });
+  await open("/");
+  await page.getByRole("button", { name: "Hold to speak" }).hover();
+  await page.mouse.down();
+  await page.mouse.up();
+  await expect(page.getByText(/microphone is not allowed/i)).toBeVisible();
+  await page.getByRole("link", { name: "Write" }).click();
+  await page.getByLabel("Your message").fill("Good evening.");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page.getByRole("article", { name: "Rose" }).locator(".words")).toHaveText(/\w+/);
+});
