@@ -35,6 +35,7 @@ async fn turn(app: &App, recording: &'static [u8]) -> Outcome {
         speak: Speak::Always,
         voice: None,
         speed: 1.0,
+        instructions: None,
         cancel: CancellationToken::new(),
     });
     let mut outcome = None;

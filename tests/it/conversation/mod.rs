@@ -22,6 +22,7 @@ async fn ask(app: &App, user: UserId, session: SessionId, message: &str) -> Outc
         speak: Speak::Never,
         voice: None,
         speed: 1.0,
+        instructions: None,
         cancel: CancellationToken::new(),
     });
     while let Some(event) = turn.events.recv().await {
