@@ -101,8 +101,8 @@ async fn a_question_of_no_session_costs_nobody_a_cache() {
     answer(&model, talk.clone()).await;
     let mut question = ask("Is this a greeting? Answer yes or no.");
     question.session = None;
-    answer(&model, question).await;
-    assert_eq!(answer(&model, talk).await.usage.computed_prompt_tokens, 1);
+    super::answer_once_free(&model, question).await;
+    assert_eq!(super::answer_once_free(&model, talk).await.usage.computed_prompt_tokens, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

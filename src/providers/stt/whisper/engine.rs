@@ -116,7 +116,10 @@ impl Engine {
     ) -> Result<Heard, ProviderError> {
         let length = SampleRate::SPEECH.duration_of(samples.len());
         let mut language = language.or((!self.is_multilingual()).then_some(Language("en")));
-        if let Some(frames) = self.shrunk_context(length) {
+        // Which language it is can't be judged from a cut context: it took English for Latin.
+        if language.is_some()
+            && let Some(frames) = self.shrunk_context(length)
+        {
             let spoken = self.run(samples, language, Attempt::Shrunk { frames, length }, cancel)?;
             let mut tokens = self.tokens();
             tokens.say_it_once(length);
