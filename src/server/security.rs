@@ -11,8 +11,10 @@ use super::error::ApiError;
 use super::request_id;
 use super::state::Server;
 
-/// The page may load from here only; pictures and sound also from memory.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
+/// The page may load from here only; pictures and sound also from memory. The hash is that of nothing: a library of the
+/// page's adds an empty style element, and fills it by script.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; \
+     style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; img-src 'self' data: blob:; media-src 'self' blob:; \
      connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const HEADERS: [(HeaderName, &str); 5] = [

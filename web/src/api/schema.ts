@@ -263,6 +263,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/realtime": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A spoken conversation in the OpenAI Realtime protocol; `docs/REALTIME.md` lists its events. */
+        get: operations["connect_realtime"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -348,7 +365,10 @@ export interface components {
         Health: {
             /** @description Some service is a deterministic stand-in without a model: what Rose says is not hers. */
             fake: boolean;
-            /** @description By port: `speech_to_text`, `llm`, `text_to_speech`, `embeddings`, `store`. Empty while starting. */
+            /**
+             * @description By port: `speech_to_text`, `llm`, `text_to_speech`, `embeddings`, `voice_activity`,
+             *     `store`. Empty while starting.
+             */
             services: {
                 [key: string]: components["schemas"]["ServiceHealth"];
             };
@@ -362,7 +382,7 @@ export interface components {
         };
         MemoryCorrection: {
             memory_type?: components["schemas"]["MemoryType"] | null;
-            /** @description 1 to 1000 characters. */
+            /** @description As it should be said of the person: one sentence. */
             text: string;
         };
         MemoryEntry: {
@@ -443,7 +463,7 @@ export interface components {
          * @description The parts of a turn that are timed. Names are the same in the API, the logs, the metrics and the benches.
          * @enum {string}
          */
-        Stage: "decode" | "speech_to_text" | "extract_memories" | "route" | "image" | "inject_context" | "first_token" | "respond" | "text_to_speech" | "inject_memories" | "summarize" | "checkpoint" | "first_audio" | "total";
+        Stage: "pause" | "decode" | "speech_to_text" | "extract_memories" | "route" | "image" | "inject_context" | "first_token" | "respond" | "text_to_speech" | "inject_memories" | "summarize" | "checkpoint" | "first_audio" | "total";
         /** @description One stage of a turn, in milliseconds. `total_ms ≥ queued_ms + inference_ms`; the rest is what Rose herself adds. */
         StageReport: {
             /**
@@ -1062,6 +1082,38 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+        };
+    };
+    connect_realtime: {
+        parameters: {
+            query?: {
+                /** @description Goes on with this conversation; left out, a new one begins. */
+                session_id?: string;
+                /** @description OpenAI's clients name a model; any name is taken. */
+                model?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The connection is a WebSocket now */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
         };
