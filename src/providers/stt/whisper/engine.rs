@@ -70,6 +70,8 @@ pub(super) struct Engine {
     state: WhisperState,
     context_margin: Duration,
     threads: usize,
+    /// The last run's context was cut.
+    is_cut: bool,
     /// One for each language asked for: making one leaks the language's name (whisper-rs 0.16.0, `set_language`).
     params: HashMap<Option<Language>, FullParams<'static, 'static>>,
 }
@@ -90,14 +92,18 @@ impl Engine {
             state,
             context_margin: config.context_margin,
             threads: config.threads,
+            is_cut: false,
             params: HashMap::new(),
         };
         // Touches every weight once.
-        let length = Duration::from_secs(1);
-        let silence = vec![0.0; SampleRate::SPEECH.samples_in(length)];
-        let attempt = Attempt::Shrunk { frames: FRAMES_PER_SECOND as i32, length };
-        engine.run(&silence, Some(Language("en")), attempt, &CancellationToken::new())?;
+        let attempt = Attempt::Shrunk { frames: FRAMES_PER_SECOND as i32, length: Duration::from_secs(1) };
+        engine.run_on_silence(attempt, &CancellationToken::new())?;
         Ok(engine)
+    }
+
+    fn run_on_silence(&mut self, attempt: Attempt, cancel: &CancellationToken) -> Result<(), ProviderError> {
+        let silence = vec![0.0; SampleRate::SPEECH.samples_in(attempt.length())];
+        self.run(&silence, Some(Language("en")), attempt, cancel).map(|_| ())
     }
 
     pub(super) fn is_multilingual(&self) -> bool {
@@ -116,7 +122,11 @@ impl Engine {
     ) -> Result<Heard, ProviderError> {
         let length = SampleRate::SPEECH.duration_of(samples.len());
         let mut language = language.or((!self.is_multilingual()).then_some(Language("en")));
-        // Which language it is can't be judged from a cut context: it took English for Latin.
+        // whisper.cpp 1.8.3 detects the language with the context of the run before, and takes English for Latin where
+        // that was cut: it has to be whole, before and now.
+        if language.is_none() && self.is_cut {
+            self.run_on_silence(Attempt::Full { length: Duration::from_secs(1) }, cancel)?;
+        }
         if language.is_some()
             && let Some(frames) = self.shrunk_context(length)
         {
@@ -152,6 +162,7 @@ impl Engine {
         }
         let mut params = self.params.entry(language).or_insert_with(|| params(language)).clone();
         attempt.apply(&mut params);
+        self.is_cut = matches!(attempt, Attempt::Shrunk { .. });
         // SAFETY: the callback reads the token behind the pointer, which outlives the call to `full` below; no copy of
         // these params lives longer.
         unsafe {
