@@ -14,6 +14,8 @@ async fn a_session_is_begun_named_read_and_deleted() {
     let session = person.start_session().await;
     let path = format!("/api/sessions/{session}");
     person.ask(&session, "Good morning.").await;
+    // The session's activity is noted after the reply.
+    app.app.conversation.idle().await;
 
     let named = json_of(person.send(Method::PATCH, &path, &json!({"title": "  A morning  "})).await).await;
     assert_eq!(named["title"], "A morning");
