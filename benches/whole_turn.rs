@@ -8,7 +8,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rose::app::App;
 use rose::config::{Config, Overrides};
-use rose::conversation::{Event, Outcome, Speak, TurnInput, TurnRequest};
+use rose::conversation::{Outcome, Speak, TurnInput, TurnRequest, collect};
 use rose::domain::ids::UserId;
 use rose::domain::stage::Stage;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ async fn turn(app: &App, recording: &'static [u8]) -> Outcome {
     let session = app.sessions.create_session(user).await.expect("a session").id;
     app.conversation.prepare(user, session);
     app.conversation.idle().await;
-    let mut turn = app.conversation.start(TurnRequest {
+    let turn = app.conversation.start(TurnRequest {
         user,
         session,
         input: TurnInput::Recording(bytes::Bytes::from_static(recording)),
@@ -38,16 +38,9 @@ async fn turn(app: &App, recording: &'static [u8]) -> Outcome {
         instructions: None,
         cancel: CancellationToken::new(),
     });
-    let mut outcome = None;
-    while let Some(event) = turn.events.recv().await {
-        match event {
-            Event::Done(done) => outcome = Some(done),
-            Event::Failed(error) => panic!("{error}"),
-            _ => {}
-        }
-    }
+    let outcome = collect(turn).await.expect("the turn is answered").outcome;
     app.conversation.idle().await;
-    outcome.expect("a turn ends with its outcome")
+    outcome
 }
 
 fn percentile(sorted: &[Duration], part: usize) -> Duration {

@@ -18,7 +18,6 @@ pub struct App {
     pub blobs: Arc<dyn BlobStore>,
     pub memories: Arc<Memories>,
     pub conversation: Arc<Conversation>,
-    detector: Option<Arc<dyn vad::VoiceActivityDetector>>,
     services: Vec<(&'static str, Description)>,
 }
 
@@ -72,7 +71,7 @@ impl App {
             stt: ports.stt,
             llm: ports.llm,
             tts: ports.tts,
-            detector: ports.detector.clone(),
+            detector: ports.detector,
             memories: Arc::clone(&memories),
             routes: RouteClassifier::new(),
             sessions: Arc::clone(&sessions),
@@ -85,17 +84,12 @@ impl App {
         if resumed > 0 {
             tracing::info!(turns = resumed, "ended the turns that were cut off");
         }
-        Ok(Self { config, store, sessions, blobs, memories, conversation, detector: ports.detector, services })
+        Ok(Self { config, store, sessions, blobs, memories, conversation, services })
     }
 
     /// Which backend stands behind each port.
     pub fn describe(&self) -> Vec<(&'static str, Description)> {
         self.services.clone()
-    }
-
-    /// Tells speech from silence, where this build and its models can.
-    pub fn detector(&self) -> Option<&Arc<dyn vad::VoiceActivityDetector>> {
-        self.detector.as_ref()
     }
 
     /// Waits until no turn runs, nor anything that comes after one.

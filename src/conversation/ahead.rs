@@ -11,7 +11,8 @@ use crate::domain::ids::{SessionId, TurnId, UserId};
 use crate::graph::node::{Context, Node};
 use crate::graph::nodes::{ExtractMemories, InjectContext};
 use crate::graph::prompt;
-use crate::graph::state::TurnState;
+use crate::graph::state::{State, TurnState};
+use crate::providers::ProviderError;
 use crate::providers::llm::GenerationRequest;
 
 /// A turn that may come.
@@ -44,15 +45,20 @@ impl Inner {
         let mut context = Context { ports: &self.ports, listener: &mut quiet, cancel: cancel.clone() };
         ExtractMemories.run(&mut state, &mut context).await?;
         InjectContext.run(&mut state, &mut context).await?;
+        Ok(self.compute_prompt(&state, cancel).await?)
+    }
+
+    /// Leaves the prompt of a conversation in the model's cache.
+    pub(super) async fn compute_prompt(&self, state: &State, cancel: CancellationToken) -> Result<(), ProviderError> {
         let request = GenerationRequest {
-            messages: prompt::messages(&state, &self.ports.character),
-            session: Some(likely.session),
+            messages: prompt::messages(state, &self.ports.character),
+            session: Some(state.session),
             max_tokens: self.ports.settings.max_reply_tokens,
             sampling: self.ports.settings.sampling,
             grammar: None,
             stop: Vec::new(),
             cancel,
         };
-        Ok(self.ports.llm.prepare(&request).await?)
+        self.ports.llm.prepare(&request).await
     }
 }

@@ -38,8 +38,6 @@ pub struct TurnRequest {
 pub enum TurnInput {
     /// An encoded recording, its format judged by its bytes.
     Recording(Bytes),
-    /// Sound already decoded, at any rate.
-    Clip(Clip),
     Text(String),
     /// Words that were heard before the turn: by [`Listening`](super::Listening), while the person still spoke.
     Heard(Heard),

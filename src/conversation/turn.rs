@@ -21,11 +21,9 @@ use crate::domain::message::Role;
 use crate::domain::stage::{Stage, StageTiming};
 use crate::graph::character::Lines;
 use crate::graph::node::{Context, Listener};
-use crate::graph::prompt;
 use crate::graph::runner::{Thread, Until};
 use crate::graph::state::TurnState;
 use crate::providers::ProviderError;
-use crate::providers::llm::GenerationRequest;
 use crate::providers::stt::TranscriptionRequest;
 use crate::store::NewBlob;
 
@@ -146,19 +144,6 @@ impl Inner {
                 outbox.stage(StageTiming::own(Stage::Decode, decoding.elapsed())).await;
                 self.transcribe(clip, outbox, cancel).await?
             }
-            TurnInput::Clip(clip) => {
-                let limits = &self.config.recording;
-                if clip.duration() < limits.least {
-                    return Err(AudioError::TooShort { got: clip.duration(), least: limits.least }.into());
-                }
-                if clip.duration() > limits.most {
-                    return Err(AudioError::TooLong { most: limits.most }.into());
-                }
-                let decoding = Instant::now();
-                let clip = blocking(move || at_speech_rate(clip)).await?;
-                outbox.stage(StageTiming::own(Stage::Decode, decoding.elapsed())).await;
-                self.transcribe(clip, outbox, cancel).await?
-            }
         };
         let text = text.trim();
         if text.is_empty() {
@@ -185,10 +170,7 @@ impl Inner {
         };
         let heard = self.stt.transcribe(request).await?;
         outbox.stage(StageTiming::engine(Stage::SpeechToText, heard.timing, listening.elapsed())).await;
-        if !heard.text.chars().any(char::is_alphanumeric) {
-            return Err(ConversationError::NoSpeech);
-        }
-        Ok(heard.text)
+        with_words(heard.text)
     }
 
     /// Puts the turn at the graph's start; or, where the same words failed before, back where they failed.
@@ -259,16 +241,7 @@ impl Inner {
 
     /// Lets the model compute what the next prompt begins with.
     pub(super) async fn work_ahead(&self, thread: &Thread) {
-        let request = GenerationRequest {
-            messages: prompt::messages(&thread.state, &self.ports.character),
-            session: Some(thread.state.session),
-            max_tokens: self.ports.settings.max_reply_tokens,
-            sampling: self.ports.settings.sampling,
-            grammar: None,
-            stop: Vec::new(),
-            cancel: CancellationToken::new(),
-        };
-        if let Err(error) = self.ports.llm.prepare(&request).await {
+        if let Err(error) = self.compute_prompt(&thread.state, CancellationToken::new()).await {
             tracing::debug!(error = %error, "the next prompt was not prepared");
         }
     }
@@ -291,7 +264,13 @@ impl Inner {
     }
 }
 
-fn at_speech_rate(clip: Clip) -> Clip {
+/// # Errors
+/// `NoSpeech` where the transcript has no word in it.
+pub(super) fn with_words(transcript: String) -> Result<String, ConversationError> {
+    transcript.contains(char::is_alphanumeric).then_some(transcript).ok_or(ConversationError::NoSpeech)
+}
+
+pub(super) fn at_speech_rate(clip: Clip) -> Clip {
     if clip.rate == SampleRate::SPEECH { clip } else { audio::resample(&clip, SampleRate::SPEECH) }
 }
 

@@ -17,9 +17,10 @@ use crate::conversation::endpoint::{Endpointer, Position, time_of};
 use crate::conversation::finished::{Finished, finished};
 use crate::conversation::recent::Recent;
 use crate::conversation::start::Inner;
+use crate::conversation::turn::{at_speech_rate, with_words};
 use crate::conversation::words::CertainWords;
 use crate::conversation::{ConversationError, Heard};
-use crate::domain::audio::{Clip, SampleRate};
+use crate::domain::audio::Clip;
 use crate::domain::stage::EngineTiming;
 use crate::providers::ProviderError;
 use crate::providers::stt::{Transcription, TranscriptionRequest};
@@ -241,7 +242,7 @@ impl Stream {
         let covers = |position: Position| last_voice.is_some_and(|last_voice| position >= last_voice);
         let known = self.known.take().filter(|known| covers(known.covers));
         let on_its_way = self.partial.take().filter(|partial| covers(partial.covers));
-        let transcript: BoxFuture<'static, _> = match (known, on_its_way) {
+        let transcript: Transcript = match (known, on_its_way) {
             (Some(known), _) => Box::pin(async move { Ok((known.text, EngineTiming::default())) }),
             (None, Some(partial)) => {
                 let whole = self.transcribe(clip);
@@ -255,18 +256,7 @@ impl Stream {
             (None, None) => self.transcribe(clip),
         };
         let certain = std::mem::take(&mut self.certain);
-        let last = async move {
-            let heard = transcript.await.map_err(ConversationError::from);
-            let heard = heard.and_then(|(text, timing)| {
-                let waited = ended.elapsed();
-                // What was done while the person was silent took none of their time.
-                let inference = timing.inference.min(waited);
-                let timing = EngineTiming { inference, queued: timing.queued.min(waited - inference) };
-                let spoken = text.chars().any(char::is_alphanumeric);
-                spoken.then_some(Heard { text, sound, ended, pause, timing, waited }).ok_or(ConversationError::NoSpeech)
-            });
-            Final { utterance, heard, certain }
-        };
+        let last = async move { Final { utterance, heard: heard(transcript, sound, ended, pause).await, certain } };
         self.finals.push_back(Box::pin(last));
         self.utterance = None;
         self.endpointer.end();
@@ -278,22 +268,16 @@ impl Stream {
             let error = audio::AudioError::TooLong { most: limits.most };
             return self.tell(ListenEvent::Heard { utterance, heard: Err(error.into()) });
         }
-        let clip = if clip.rate == SampleRate::SPEECH { clip } else { audio::resample(&clip, SampleRate::SPEECH) };
+        let clip = at_speech_rate(clip);
         let (ended, sound) = (Instant::now(), clip.duration());
         let transcript = self.transcribe(clip);
         self.finals.push_back(Box::pin(async move {
-            let heard = transcript.await.map_err(ConversationError::from).and_then(|(text, timing)| {
-                let spoken = text.chars().any(char::is_alphanumeric);
-                let waited = ended.elapsed();
-                let heard = Heard { text, sound, ended, pause: None, timing, waited };
-                spoken.then_some(heard).ok_or(ConversationError::NoSpeech)
-            });
-            Final { utterance, heard, certain: CertainWords::default() }
+            Final { utterance, heard: heard(transcript, sound, ended, None).await, certain: CertainWords::default() }
         }));
     }
 
     /// Starts nothing before it is awaited.
-    fn transcribe(&self, clip: Clip) -> BoxFuture<'static, Result<(String, EngineTiming), ProviderError>> {
+    fn transcribe(&self, clip: Clip) -> Transcript {
         let inner = Arc::clone(&self.inner);
         let request = self.request(clip);
         Box::pin(async move {
@@ -400,6 +384,23 @@ impl Stream {
         self.preparing = None;
         self.endpointer.end();
     }
+}
+
+type Transcript = BoxFuture<'static, Result<(String, EngineTiming), ProviderError>>;
+
+/// What was said in `sound` of sound, and what it took since the message `ended`.
+async fn heard(
+    transcript: Transcript,
+    sound: Duration,
+    ended: Instant,
+    pause: Option<Duration>,
+) -> Result<Heard, ConversationError> {
+    let (text, timing) = transcript.await?;
+    let waited = ended.elapsed();
+    // What was done while the person was silent took none of their time.
+    let inference = timing.inference.min(waited);
+    let timing = EngineTiming { inference, queued: timing.queued.min(waited - inference) };
+    Ok(Heard { text: with_words(text)?, sound, ended, pause, timing, waited })
 }
 
 /// Pending while there is none.

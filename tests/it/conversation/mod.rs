@@ -4,7 +4,7 @@ mod everyday;
 mod long;
 
 use rose::app::App;
-use rose::conversation::{Event, Outcome, Speak, TurnInput, TurnRequest};
+use rose::conversation::{Outcome, Speak, TurnInput, TurnRequest, collect};
 use rose::domain::ids::{SessionId, UserId};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +14,7 @@ async fn session(app: &App, user: UserId) -> SessionId {
 
 /// One written turn, to its end.
 async fn ask(app: &App, user: UserId, session: SessionId, message: &str) -> Outcome {
-    let mut turn = app.conversation.start(TurnRequest {
+    let turn = app.conversation.start(TurnRequest {
         user,
         session,
         input: TurnInput::Text(message.into()),
@@ -25,12 +25,5 @@ async fn ask(app: &App, user: UserId, session: SessionId, message: &str) -> Outc
         instructions: None,
         cancel: CancellationToken::new(),
     });
-    while let Some(event) = turn.events.recv().await {
-        match event {
-            Event::Done(outcome) => return outcome,
-            Event::Failed(error) => panic!("{error}"),
-            _ => {}
-        }
-    }
-    panic!("the turn ended without an outcome");
+    collect(turn).await.expect("the turn is answered").outcome
 }

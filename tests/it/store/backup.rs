@@ -14,7 +14,7 @@ use rose::store::{
 };
 use serde_json::json;
 
-use super::{Fixture, fixture};
+use super::{Fixture, fixture, names_in};
 
 fn embedding() -> Embedding {
     Embedding::normalised((0..384).map(|number| number as f32).collect())
@@ -47,12 +47,7 @@ fn target(fixture: &Fixture) -> PathBuf {
 }
 
 fn beside(path: &Path) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(path.parent().unwrap())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
+    names_in(path.parent().unwrap())
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use rose::domain::ids::{BlobId, SessionId, UserId};
 use rose::store::{BlobScope, BlobStore, FileBlobs, NewBlob, SessionStore, SqliteStore, StoreError};
 
-use super::{Fixture, fixture};
+use super::{Fixture, fixture, names_in};
 
 fn recording(user: UserId, session: Option<SessionId>, bytes: &'static [u8]) -> NewBlob {
     NewBlob { user_id: user, session_id: session, media_type: "audio/wav".into(), bytes: Bytes::from_static(bytes) }
@@ -16,12 +16,7 @@ fn picture(user: UserId, session: Option<SessionId>) -> NewBlob {
 }
 
 fn files(fixture: &Fixture) -> Vec<String> {
-    let mut names: Vec<_> = std::fs::read_dir(fixture.config.blobs())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
+    names_in(&fixture.config.blobs())
 }
 
 #[tokio::test]

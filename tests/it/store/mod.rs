@@ -9,6 +9,8 @@ mod memory_contract;
 mod sessions;
 mod sqlite;
 
+use std::path::Path;
+
 use rose::config::DataConfig;
 use rose::store::SqliteStore;
 
@@ -24,4 +26,12 @@ fn fixture() -> Fixture {
     let dir = tempfile::tempdir().unwrap();
     let config = DataConfig { dir: dir.path().join("data") };
     Fixture { store: SqliteStore::open(&config).unwrap(), config, _dir: dir }
+}
+
+/// Of the files in a folder, in order.
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }

@@ -7,6 +7,7 @@ import { useLocation } from "wouter";
 
 import { api, ask, type SessionSummary } from "../api/client";
 import { Confirm } from "../components/Confirm";
+import { EditForm } from "../components/EditForm";
 import { conversation, useConversation } from "../conversation/useConversation";
 
 /** Past conversations: to go on with, to name, to delete. */
@@ -100,23 +101,9 @@ function Session({ session, onChange, onOpen }: { session: SessionSummary; onCha
           </div>
         </>
       ) : (
-        <form
-          className="edit"
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (draft.trim()) rename.mutate(draft.trim());
-          }}
-        >
+        <EditForm draft={draft} saving={rename.isPending} onSave={(text) => rename.mutate(text)} onLeave={() => setDraft(null)}>
           <input className="field" aria-label="Name of this conversation" maxLength={200} value={draft} onChange={(event) => setDraft(event.target.value)} />
-          <div className="row">
-            <button className="button main" disabled={!draft.trim() || rename.isPending}>
-              Save
-            </button>
-            <button type="button" className="button" onClick={() => setDraft(null)}>
-              Leave as it is
-            </button>
-          </div>
-        </form>
+        </EditForm>
       )}
       <p className="meta">
         {session.id === sessionId ? <span className="kind emotion">Now</span> : null}

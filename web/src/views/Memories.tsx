@@ -6,6 +6,7 @@ import { useState } from "react";
 
 import { api, ask, type MemoryEntry } from "../api/client";
 import { Confirm } from "../components/Confirm";
+import { EditForm } from "../components/EditForm";
 
 const KINDS = { fact: "Fact", preference: "Preference", emotion: "Feeling" };
 const PAGE = 100;
@@ -108,23 +109,9 @@ function Memory({ memory, onChange }: { memory: MemoryEntry; onChange: () => voi
           </div>
         </>
       ) : (
-        <form
-          className="edit"
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (draft.trim()) correct.mutate(draft.trim());
-          }}
-        >
+        <EditForm draft={draft} saving={correct.isPending} onSave={(text) => correct.mutate(text)} onLeave={() => setDraft(null)}>
           <textarea className="field" aria-label="What Rose should remember" rows={2} maxLength={1000} value={draft} onChange={(event) => setDraft(event.target.value)} />
-          <div className="row">
-            <button className="button main" disabled={!draft.trim() || correct.isPending}>
-              Save
-            </button>
-            <button type="button" className="button" onClick={() => setDraft(null)}>
-              Leave as it is
-            </button>
-          </div>
-        </form>
+        </EditForm>
       )}
       <p className="meta">
         <span className={`kind ${memory.memory_type}`}>{KINDS[memory.memory_type]}</span>
