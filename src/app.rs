@@ -43,6 +43,11 @@ impl App {
     /// # Errors
     /// Where the data folder is in use, a model is missing, or a backend can't be built.
     pub async fn build(config: Config) -> Result<Self, AppError> {
+        Self::build_with_ports(config).await.map(|(app, _)| app)
+    }
+
+    /// The same, with the ports that it stands on, for who measures each by itself.
+    pub(crate) async fn build_with_ports(config: Config) -> Result<(Self, Ports), AppError> {
         let (store, ports, config) = tokio::task::spawn_blocking(move || {
             let store = SqliteStore::open(&config.data)?;
             let ports = Ports::load(&config)?;
@@ -65,13 +70,13 @@ impl App {
         }
         let sessions: Arc<dyn SessionStore> = Arc::new(store.clone());
         let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::new(&store));
-        let embedder = Arc::new(embeddings::RecentlyEmbedded::new(ports.embedder));
+        let embedder = Arc::new(embeddings::RecentlyEmbedded::new(Arc::clone(&ports.embedder)));
         let memories = Arc::new(Memories::new(Arc::new(store.clone()), embedder, config.memory.clone()));
         let parts = Parts {
-            stt: ports.stt,
-            llm: ports.llm,
-            tts: ports.tts,
-            detector: ports.detector,
+            stt: Arc::clone(&ports.stt),
+            llm: Arc::clone(&ports.llm),
+            tts: Arc::clone(&ports.tts),
+            detector: ports.detector.clone(),
             memories: Arc::clone(&memories),
             routes: RouteClassifier::new(),
             sessions: Arc::clone(&sessions),
@@ -84,7 +89,7 @@ impl App {
         if resumed > 0 {
             tracing::info!(turns = resumed, "ended the turns that were cut off");
         }
-        Ok(Self { config, store, sessions, blobs, memories, conversation, services })
+        Ok((Self { config, store, sessions, blobs, memories, conversation, services }, ports))
     }
 
     /// Which backend stands behind each port.
@@ -98,11 +103,12 @@ impl App {
     }
 }
 
-struct Ports {
-    stt: Arc<dyn stt::SpeechToText>,
-    llm: Arc<dyn llm::LanguageModel>,
-    tts: Arc<dyn tts::TextToSpeech>,
-    embedder: Arc<dyn embeddings::Embedder>,
+/// The backends that the settings name.
+pub(crate) struct Ports {
+    pub(crate) stt: Arc<dyn stt::SpeechToText>,
+    pub(crate) llm: Arc<dyn llm::LanguageModel>,
+    pub(crate) tts: Arc<dyn tts::TextToSpeech>,
+    pub(crate) embedder: Arc<dyn embeddings::Embedder>,
     detector: Option<Arc<dyn vad::VoiceActivityDetector>>,
 }
 

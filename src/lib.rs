@@ -16,11 +16,13 @@
 //! | [`app`] | composition root |
 //! | [`server`] | HTTP |
 //! | [`jobs`] | what runs by the clock |
+//! | [`comparison`] | backends side by side, on whole turns |
 //! | [`cli`] | the command line |
 
 pub mod app;
 pub mod audio;
 pub mod cli;
+pub mod comparison;
 pub mod config;
 pub mod conversation;
 pub mod domain;

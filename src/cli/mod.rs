@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 it failed, 2 the command or the settings were wrong.
 
 pub mod backup;
+pub mod bench;
 pub mod chat;
 pub mod doctor;
 pub mod models;
@@ -25,6 +26,7 @@ Examples:
   rose chat                                               talk in the terminal
   rose say \"Good evening.\" -o evening.wav                 speak a text
   rose transcribe memo.webm                               print the words of a recording
+  rose bench recordings --backends local,fake             compare backends on whole spoken turns
   rose backup                                             copy the database and the cookie key into one file
   rose doctor                                             what is missing, and how to get it
 
@@ -64,6 +66,9 @@ enum Command {
     Chat(chat::ChatCommand),
     Say(say::SayCommand),
     Transcribe(transcribe::TranscribeCommand),
+    Bench(bench::BenchCommand),
+    #[command(hide = true)]
+    BenchWorker(bench::WorkerCommand),
     Backup(backup::BackupCommand),
     Restore(restore::RestoreCommand),
     Doctor(doctor::DoctorCommand),
@@ -100,6 +105,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         data_dir: cli.settings.data_dir,
         models_dir: cli.settings.models_dir,
         model_set: cli.settings.model_set,
+        settings: Vec::new(),
     };
     match cli.command {
         Command::Serve(command) => {
@@ -107,6 +113,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             serve::run(Config::load(&overrides)?)
         }
         Command::Models(command) => command.run(&Config::load(&overrides)?),
+        Command::Bench(command) => command.run(&Config::load(&overrides)?, overrides),
+        Command::BenchWorker(command) => command.run(),
         Command::Backup(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Restore(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Doctor(command) => command.run(&Config::load(&overrides)?),

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::{Deserialize, Serialize};
 
 use super::{
-    ConversationConfig, DataConfig, EmbeddingsConfig, LlmConfig, LogConfig, MemoryConfig, ModelsConfig, RealtimeConfig,
-    ServerConfig, SttConfig, TtsConfig, VadConfig, conversation::RawConversation, data::RawData,
-    embeddings::RawEmbeddings, llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels, realtime::RawRealtime,
-    server::RawServer, stt::RawStt, tts::RawTts, vad::RawVad,
+    ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, LlmBackend, LlmConfig, LogConfig,
+    MemoryConfig, ModelsConfig, RealtimeConfig, ServerConfig, SttBackend, SttConfig, TtsBackend, TtsConfig, VadConfig,
+    conversation::RawConversation, data::RawData, embeddings::RawEmbeddings, llm::RawLlm, log::RawLog,
+    memory::RawMemory, models::RawModels, realtime::RawRealtime, server::RawServer, stt::RawStt, tts::RawTts,
+    vad::RawVad,
 };
 
 /// Everything the program was told, validated.
@@ -29,7 +32,7 @@ pub struct Config {
 }
 
 /// What the command line says; it outranks everything.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Overrides {
     /// A settings file; it must exist. `None` reads `rose.toml` where there is one.
     pub file: Option<PathBuf>,
@@ -37,6 +40,8 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
     pub models_dir: Option<PathBuf>,
     pub model_set: Option<String>,
+    /// Any other key and its value, as in `("stt.local.threads", "1")`; these outrank the rest.
+    pub settings: Vec<(String, String)>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -91,9 +96,18 @@ impl Config {
             .with_list_parse_key("server.allowed_origins")
             .with_list_parse_key("server.trusted_proxies")
             .try_parsing(true);
-        let raw: Raw = config::Config::builder()
-            .add_source(file.format(config::FileFormat::Toml))
-            .add_source(environment)
+        let mut builder =
+            config::Config::builder().add_source(file.format(config::FileFormat::Toml)).add_source(environment);
+        for (key, value) in &overrides.settings {
+            let value = match key.ends_with(".backends") {
+                true => config::Value::from(vec![value.clone()]),
+                false => config::Value::from(value.clone()),
+            };
+            builder = builder
+                .set_override(key, value)
+                .map_err(|error| ConfigError::Unreadable(format!("the setting {key} can't be read: {error}")))?;
+        }
+        let raw: Raw = builder
             .build()
             .and_then(config::Config::try_deserialize)
             .map_err(|error| ConfigError::Unreadable(format!("the settings can't be read: {error}")))?;
@@ -136,6 +150,21 @@ impl Config {
             log: raw.log.validate()?,
         })
     }
+}
+
+/// The settings that put the backend of this name behind every port that has one; none where no port has.
+pub fn everywhere(backend: &str) -> Vec<(String, String)> {
+    fn has<'a, B: Deserialize<'a>>(backend: &'a str) -> bool {
+        let name: StrDeserializer<'a, ValueError> = backend.into_deserializer();
+        B::deserialize(name).is_ok()
+    }
+    let ports = [
+        ("stt.backends", has::<SttBackend>(backend)),
+        ("llm.backends", has::<LlmBackend>(backend)),
+        ("tts.backends", has::<TtsBackend>(backend)),
+        ("embeddings.backends", has::<EmbeddingsBackend>(backend)),
+    ];
+    ports.into_iter().filter(|(_, has)| *has).map(|(key, _)| (key.to_owned(), backend.to_owned())).collect()
 }
 
 #[cfg(test)]

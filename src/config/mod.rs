@@ -21,7 +21,7 @@ pub use conversation::ConversationConfig;
 pub use data::DataConfig;
 pub use embeddings::{EmbeddingsBackend, EmbeddingsConfig};
 pub use llm::{FakeLlmConfig, LlmBackend, LlmConfig, LocalLlmConfig};
-pub use load::{Config, ConfigError, Overrides};
+pub use load::{Config, ConfigError, Overrides, everywhere};
 pub use log::{LogConfig, LogFormat};
 pub use memory::MemoryConfig;
 pub use models::{ModelReference, ModelsConfig};

@@ -1,12 +1,18 @@
 //! How far what was heard is from what was said.
 
-/// The least number of words to insert, delete or replace to make `reference` of `hypothesis`, by the number of words of
-/// `reference`: 0 where they are the same, above 1 where more was made up than said. Case, punctuation and hyphens don't
-/// count, nor does whether a title is written out ("Mr." is "mister"); digits are words as they stand.
+/// [`word_errors`] by the number of words of `reference`: 0 where they are the same, above 1 where more was made up than
+/// said.
 pub fn word_error_rate(reference: &str, hypothesis: &str) -> f64 {
+    let (errors, words) = word_errors(reference, hypothesis);
+    errors as f64 / words.max(1) as f64
+}
+
+/// The least number of words to insert, delete or replace to make `reference` of `hypothesis`, and the number of words of
+/// `reference`. Case, punctuation and hyphens don't count, nor does whether a title is written out ("Mr." is "mister");
+/// digits are words as they stand.
+pub fn word_errors(reference: &str, hypothesis: &str) -> (usize, usize) {
     let (reference, hypothesis) = (words(reference), words(hypothesis));
-    let errors = strsim::generic_levenshtein(&reference, &hypothesis);
-    errors as f64 / reference.len().max(1) as f64
+    (strsim::generic_levenshtein(&reference, &hypothesis), reference.len())
 }
 
 fn words(text: &str) -> Vec<String> {

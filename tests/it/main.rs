@@ -9,6 +9,7 @@
 )]
 
 mod audio;
+mod comparison;
 mod conversation;
 mod embeddings;
 mod graph;

@@ -17,6 +17,7 @@ const RANKS: &[(&str, u8)] = &[
     ("app", 8),
     ("server", 9),
     ("jobs", 9),
+    ("comparison", 9),
     ("cli", 10),
 ];
 
