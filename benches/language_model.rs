@@ -32,6 +32,7 @@ fn request(session: SessionId, message: &str, max_tokens: usize) -> GenerationRe
         max_tokens,
         sampling: Sampling::default(),
         grammar: None,
+        plain: true,
         stop: Vec::new(),
         cancel: CancellationToken::new(),
     }

@@ -33,8 +33,9 @@ The words of NAME.wav are read from NAME.txt beside it, or from the table of a R
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct BenchCommand {
-    /// A folder of recordings, or one
-    recordings: PathBuf,
+    /// Folders of recordings, or single ones
+    #[arg(required = true)]
+    recordings: Vec<PathBuf>,
     /// What is compared [default: the settings as they are]
     #[arg(long, value_name = "LIST")]
     backends: Option<String>,
@@ -72,7 +73,7 @@ impl BenchCommand {
         doors.sort();
         doors.dedup();
         let plan = Plan {
-            recordings: recordings::read(&self.recordings, &limits)?,
+            recordings: recordings::read_all(&self.recordings, &limits)?,
             variants: match &self.backends {
                 Some(list) => variant::parse(list)?,
                 None => vec![variant::as_set()],

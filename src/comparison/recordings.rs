@@ -23,6 +23,18 @@ pub struct Recording {
     pub words: Option<String>,
 }
 
+/// Those of several places, in their order.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_all(paths: &[PathBuf], limits: &DurationLimits) -> Result<Vec<Recording>, ComparisonError> {
+    let mut recordings: Vec<Recording> = Vec::new();
+    for path in paths {
+        recordings.extend(read(path, limits)?);
+    }
+    Ok(recordings)
+}
+
 /// Every recording of a folder, or a single one, by name. The words of `x.wav` are those of `x.txt` beside it, else of
 /// the table in the folder's README.md.
 ///

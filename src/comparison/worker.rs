@@ -14,7 +14,9 @@ use super::protocol::{AloneMeasure, Answer, Door, Order, Service, StageMeasure, 
 use crate::app::{App, Ports};
 use crate::audio::{DurationLimits, decode, resample};
 use crate::config::{Config, Overrides};
-use crate::conversation::{CollectedTurn, Heard, Hearing, ListenEvent, Speak, TurnInput, TurnRequest, collect};
+use crate::conversation::{
+    CollectedTurn, Delivery, Heard, Hearing, ListenEvent, Listening, Speak, TurnInput, TurnRequest, collect,
+};
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::message::Role;
@@ -23,6 +25,7 @@ use crate::graph::node::Settings;
 use crate::providers::llm::{ChatMessage, Delta, GenerationRequest};
 use crate::providers::stt::TranscriptionRequest;
 use crate::providers::tts::SpeechRequest;
+use crate::telemetry;
 
 /// How much sound a client sends at a time.
 const PIECE: Duration = Duration::from_millis(20);
@@ -74,6 +77,10 @@ impl Bench {
         let data = tempfile::tempdir()?;
         let overrides = Overrides { data_dir: Some(data.path().to_owned()), ..overrides };
         let config = Config::load(&overrides)?;
+        // The leader's own lines are enough, but for who asks.
+        if std::env::var_os("RUST_LOG").is_some() {
+            telemetry::init(&config.log)?;
+        }
         let character = Character::load(config.conversation.character_dir.as_deref())?;
         let limits =
             DurationLimits { least: config.conversation.min_recording, most: config.conversation.max_recording };
@@ -111,14 +118,22 @@ impl Bench {
     }
 
     async fn turn(&self, bytes: Bytes, user: UserId, session: SessionId, door: Door) -> TurnMeasure {
+        // As in a call, the listener goes on listening while the answer is made.
+        let mut listener = None;
         let input = match door {
             Door::Upload => Ok(TurnInput::Recording(bytes)),
-            Door::Released | Door::HandsFree => self.speak(&bytes, user, session, door).await.map(TurnInput::Heard),
+            Door::Released | Door::HandsFree => {
+                self.speak(&bytes, user, session, door).await.map(|(heard, listening)| {
+                    listener = Some(listening);
+                    TurnInput::Heard(heard)
+                })
+            }
         };
         let collected = match input {
             Ok(input) => collect(self.app.conversation.start(request(input, user, session))).await.map_err(Into::into),
             Err(error) => Err(error),
         };
+        drop(listener);
         match collected {
             Ok(turn) => measure(&turn),
             Err(error) => TurnMeasure { failure: Some(format!("{error:#}")), ..TurnMeasure::default() },
@@ -126,11 +141,24 @@ impl Bench {
     }
 
     /// Plays the recording at its own pace to the listener.
-    async fn speak(&self, bytes: &[u8], user: UserId, session: SessionId, door: Door) -> anyhow::Result<Heard> {
+    async fn speak(
+        &self,
+        bytes: &[u8],
+        user: UserId,
+        session: SessionId,
+        door: Door,
+    ) -> anyhow::Result<(Heard, Listening)> {
         let clip = decode(bytes, &self.limits)?;
         let hands_free = door == Door::HandsFree;
         let turns = hands_free.then_some(self.app.config.realtime.turns);
-        let mut listening = self.app.conversation.listen(Hearing { user, session, turns, instructions: None });
+        let delivery = Delivery { voice: None, speed: 1.0 };
+        let mut listening = self.app.conversation.listen(Hearing {
+            user,
+            session,
+            turns,
+            instructions: None,
+            delivery: Some(delivery),
+        });
         let mut samples = clip.samples;
         if hands_free {
             samples.resize(samples.len() + clip.rate.samples_in(SILENCE), 0.0);
@@ -150,7 +178,7 @@ impl Bench {
                 },
                 event = listening.next() => match event {
                     // Where a pause was taken for the end, the words behind it are missing, and count as errors.
-                    Some(ListenEvent::Heard { heard, .. }) => return Ok(heard?),
+                    Some(ListenEvent::Heard { heard, .. }) => return Ok((heard?, listening)),
                     Some(ListenEvent::Refused(error)) => return Err(error.into()),
                     Some(_) => {}
                     None => anyhow::bail!("the listener ended"),
@@ -195,6 +223,7 @@ impl Bench {
             max_tokens: TOKENS,
             sampling: Settings::new(&self.app.config.conversation, &self.app.config.llm).sampling,
             grammar: None,
+            plain: true,
             stop: Vec::new(),
             cancel: CancellationToken::new(),
         };

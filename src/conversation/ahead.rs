@@ -5,15 +5,17 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::ConversationError;
+use super::phrasing::Phrasing;
+use super::rehearsal::Delivery;
 use super::start::Inner;
 use super::turn::Quiet;
 use crate::domain::ids::{SessionId, TurnId, UserId};
+use crate::domain::route::Route as Way;
 use crate::graph::node::{Context, Node};
-use crate::graph::nodes::{ExtractMemories, InjectContext};
+use crate::graph::nodes::{ExtractMemories, InjectContext, Route, grounds, reply_request};
 use crate::graph::prompt;
 use crate::graph::state::{State, TurnState};
 use crate::providers::ProviderError;
-use crate::providers::llm::GenerationRequest;
 
 /// A turn that may come.
 #[derive(Clone)]
@@ -22,10 +24,12 @@ pub(super) struct Likely {
     pub(super) session: SessionId,
     pub(super) text: String,
     pub(super) instructions: Option<String>,
+    /// `None`: the reply would not be spoken.
+    pub(super) delivery: Option<Delivery>,
 }
 
 impl Inner {
-    /// Remembers for `likely` and lets the model compute its prompt. Ends early where `cancel` says so.
+    /// Remembers for `likely`, lets the model compute its prompt, and rehearses the reply's beginning. Ends early where `cancel` says so.
     pub(super) async fn prepare_turn(&self, likely: Likely, cancel: CancellationToken) {
         let prepared = cancel.run_until_cancelled(self.prepare_prompt(likely, cancel.clone())).await;
         if let Some(Err(error)) = prepared {
@@ -44,21 +48,24 @@ impl Inner {
         let mut quiet = Quiet::default();
         let mut context = Context { ports: &self.ports, listener: &mut quiet, cancel: cancel.clone() };
         ExtractMemories.run(&mut state, &mut context).await?;
+        Route.run(&mut state, &mut context).await?;
         InjectContext.run(&mut state, &mut context).await?;
-        Ok(self.compute_prompt(&state, cancel).await?)
+        let messages = prompt::messages(&state, &self.ports.character);
+        let request = reply_request(&state, &self.ports.settings, messages, cancel);
+        self.ports.llm.prepare(&request).await?;
+        if let Some(delivery) = likely.delivery
+            && self.rehearsals.possible()
+            && state.current_turn().route != Way::Image
+        {
+            let phrasing = Phrasing::new(grounds(&state));
+            self.rehearsals.rehearse(likely.session, request, phrasing, &self.ports.character.claims, delivery).await?;
+        }
+        Ok(())
     }
 
     /// Leaves the prompt of a conversation in the model's cache.
     pub(super) async fn compute_prompt(&self, state: &State, cancel: CancellationToken) -> Result<(), ProviderError> {
-        let request = GenerationRequest {
-            messages: prompt::messages(state, &self.ports.character),
-            session: Some(state.session),
-            max_tokens: self.ports.settings.max_reply_tokens,
-            sampling: self.ports.settings.sampling,
-            grammar: None,
-            stop: Vec::new(),
-            cancel,
-        };
-        self.ports.llm.prepare(&request).await
+        let messages = prompt::messages(state, &self.ports.character);
+        self.ports.llm.prepare(&reply_request(state, &self.ports.settings, messages, cancel)).await
     }
 }

@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::outbox::Outbox;
+use super::phrasing::Phrasing;
 use super::sentences::Sentences;
-use super::shape::{Piece, Shaper};
-use super::speakable::Speakable;
+use super::shape::Piece;
 use super::speaker::{Speaker, Voice};
 use super::{Event, Speak};
 use crate::domain::memory::RecalledMemory;
@@ -28,11 +28,7 @@ pub(super) struct Reply<'a> {
     speaker: Option<Speaker>,
     asked_to_hear: bool,
 
-    grounds: Grounds,
-    speakable: Speakable,
-    sentences: Sentences,
-    shaper: Shaper,
-    enough: bool,
+    phrasing: Phrasing,
 
     /// What was sent.
     text: String,
@@ -60,11 +56,7 @@ impl<'a> Reply<'a> {
             voice,
             speaker: None,
             asked_to_hear: false,
-            grounds: Grounds::default(),
-            speakable: Speakable::new(),
-            sentences: Sentences::new(),
-            shaper: Shaper::default(),
-            enough: false,
+            phrasing: Phrasing::default(),
             text: String::new(),
             ends: Vec::new(),
             cut: false,
@@ -116,17 +108,6 @@ impl<'a> Reply<'a> {
             }
         }
     }
-
-    async fn send_speakable(&mut self, speakable: &str) {
-        for piece in self.sentences.push(speakable) {
-            if self.enough || self.cut {
-                return;
-            }
-            let shaped = self.shaper.take(&piece, self.claims, &self.grounds);
-            self.enough = shaped.enough;
-            self.send(shaped.pieces).await;
-        }
-    }
 }
 
 #[async_trait]
@@ -149,34 +130,25 @@ impl Listener for Reply<'_> {
     }
 
     fn begin_reply(&mut self, grounds: Grounds) {
-        self.grounds = grounds;
-        self.speakable = Speakable::new();
-        self.sentences = Sentences::new();
-        self.shaper = Shaper::default();
-        self.enough = false;
+        self.phrasing = Phrasing::new(grounds);
     }
 
     async fn write(&mut self, text: &str) -> ControlFlow<()> {
-        let speakable = self.speakable.push(text);
-        self.send_speakable(&speakable).await;
+        let pieces = self.phrasing.push(text, self.claims);
+        self.send(pieces).await;
         if self.cancel.is_cancelled() {
             self.cut = true;
         }
-        let over = self.enough || self.cut || self.speakable.ended();
+        let over = self.cut || self.phrasing.ended();
         if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     async fn end_reply(&mut self, whole: bool) -> bool {
-        if self.cancel.is_cancelled() && !self.enough {
+        if self.cancel.is_cancelled() && !self.phrasing.enough() {
             self.cut = true;
         }
         if !self.cut {
-            // Where the model began to speak for the person, what it said before is whole.
-            let whole = whole || self.speakable.ended();
-            let last = self.speakable.finish();
-            self.send_speakable(&last).await;
-            let rest = std::mem::take(&mut self.sentences).finish().filter(|_| !self.enough);
-            let pieces = self.shaper.finish(rest.as_deref(), whole, self.claims, &self.grounds);
+            let pieces = self.phrasing.finish(whole, self.claims);
             self.send(pieces).await;
         }
         !self.text.is_empty()

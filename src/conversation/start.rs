@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::outbox::Outbox;
+use super::rehearsal::{Rehearsals, RehearsedModel, RehearsedVoice};
 use super::sessions::Sessions;
 use super::{Event, TurnInput, TurnRequest};
 use crate::config::{Config, TurnDetectionConfig};
@@ -57,6 +58,7 @@ pub struct Conversation {
 pub(super) struct Inner {
     pub(super) stt: Arc<dyn SpeechToText>,
     pub(super) tts: Arc<dyn TextToSpeech>,
+    pub(super) rehearsals: Arc<Rehearsals>,
     pub(super) detector: Option<Arc<dyn VoiceActivityDetector>>,
     pub(super) sessions: Arc<dyn SessionStore>,
     pub(super) ports: Ports,
@@ -95,8 +97,9 @@ impl Conversation {
             },
             language: config.stt.language.clone(),
         };
+        let rehearsals = Rehearsals::new(parts.llm, parts.tts);
         let ports = Ports {
-            llm: parts.llm,
+            llm: Arc::new(RehearsedModel(Arc::clone(&rehearsals))),
             memories: parts.memories,
             routes: parts.routes,
             blobs: parts.blobs,
@@ -106,7 +109,8 @@ impl Conversation {
         };
         let inner = Inner {
             stt: parts.stt,
-            tts: parts.tts,
+            tts: Arc::new(RehearsedVoice(Arc::clone(&rehearsals))),
+            rehearsals,
             detector: parts.detector,
             sessions: parts.sessions,
             ports,

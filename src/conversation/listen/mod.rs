@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::start::Conversation;
-use super::{ConversationError, Heard};
+use super::{ConversationError, Delivery, Heard};
 use crate::config::TurnDetectionConfig;
 use crate::domain::audio::Clip;
 use crate::domain::ids::{SessionId, UserId};
@@ -31,6 +31,8 @@ pub struct Hearing {
     pub turns: Option<TurnDetectionConfig>,
     /// What is added to the character.
     pub instructions: Option<String>,
+    /// How the reply will be spoken; `None` where it won't be.
+    pub delivery: Option<Delivery>,
 }
 
 /// A stream that is listened to. Dropping it ends all that is done for it.
@@ -89,6 +91,7 @@ enum Input {
     Clear,
     Turns(Option<TurnDetectionConfig>),
     Instructions(Option<String>),
+    Delivery(Option<Delivery>),
 }
 
 impl Conversation {
@@ -142,6 +145,10 @@ impl Listening {
 
     pub async fn set_instructions(&self, instructions: Option<String>) {
         self.send(Input::Instructions(instructions)).await;
+    }
+
+    pub async fn set_delivery(&self, delivery: Option<Delivery>) {
+        self.send(Input::Delivery(delivery)).await;
     }
 
     /// While Rose speaks, a cough is not taken for a word.

@@ -62,6 +62,14 @@ struct Known {
     text: String,
 }
 
+/// A turn that may come, worked ahead for.
+struct Prepared {
+    text: String,
+    /// Its reply is begun.
+    rehearsed: bool,
+    _cancel: DropGuard,
+}
+
 /// A whole message.
 struct Final {
     utterance: Utterance,
@@ -84,7 +92,7 @@ pub(super) struct Stream {
     partial: Option<Partial>,
     known: Option<Known>,
     certain: CertainWords,
-    preparing: Option<(String, DropGuard)>,
+    preparing: Option<Prepared>,
     finals: FuturesOrdered<BoxFuture<'static, Final>>,
 }
 
@@ -143,6 +151,7 @@ impl Stream {
                 self.endpointer.configure(turns.unwrap_or(self.inner.turns));
             }
             Input::Instructions(instructions) => self.hearing.instructions = instructions,
+            Input::Delivery(delivery) => self.hearing.delivery = delivery,
         }
     }
 
@@ -172,6 +181,14 @@ impl Stream {
         {
             let from = self.endpointer.begun().unwrap_or(self.endpointer.position());
             self.recent.forget_before(from, turns.prefix_padding);
+        }
+        match (&self.known, self.endpointer.last_voice()) {
+            // The person speaks on: a reply to what they said so far is none to all they say.
+            (Some(known), Some(voice)) if voice > known.covers => {
+                self.preparing.take_if(|prepared| prepared.rehearsed);
+            }
+            (Some(known), Some(_)) => self.prepare(&known.text.clone(), known.covers),
+            _ => {}
         }
         self.transcribe_ahead();
     }
@@ -336,9 +353,8 @@ impl Stream {
         if let Some(text) = &stable {
             self.tell(ListenEvent::Words { utterance, text: text.clone() });
         }
-        if self.endpointer.last_voice().is_some_and(|last_voice| covers >= last_voice) {
-            self.prepare(&text);
-        }
+        // The message begins with it, whatever comes after.
+        self.prepare(&text, covers);
         self.known = Some(Known { covers, text });
         if let Some(turns) = self.hearing.turns
             && self.is_over(turns)
@@ -347,10 +363,15 @@ impl Stream {
         }
     }
 
-    /// The person pauses: this may be all they say.
-    fn prepare(&mut self, text: &str) {
+    /// Works ahead for a message that is, or begins with, `text`.
+    fn prepare(&mut self, text: &str, covers: Position) {
         let text = text.trim();
-        if text.is_empty() || self.preparing.as_ref().is_some_and(|(before, _)| before == text) {
+        // In a short pause, or where it reads unfinished, there most likely is more to come: a reply to it isn't begun.
+        let all = self.endpointer.last_voice().is_some_and(|last_voice| covers >= last_voice);
+        let long = all && self.endpointer.silence() >= LONG_PAUSE && finished(text) != Finished::No;
+        let delivery = self.hearing.delivery.clone().filter(|_| long);
+        let prepared = |before: &Prepared| before.text == text && before.rehearsed == delivery.is_some();
+        if text.is_empty() || self.preparing.as_ref().is_some_and(prepared) {
             return;
         }
         let likely = Likely {
@@ -358,10 +379,15 @@ impl Stream {
             session: self.hearing.session,
             text: text.to_owned(),
             instructions: self.hearing.instructions.clone(),
+            delivery,
         };
         let cancel = self.link.cancel.child_token();
         // Ends the one before, which was wrong.
-        self.preparing = Some((text.to_owned(), cancel.clone().drop_guard()));
+        self.preparing = Some(Prepared {
+            text: text.to_owned(),
+            rehearsed: likely.delivery.is_some(),
+            _cancel: cancel.clone().drop_guard(),
+        });
         let inner = Arc::clone(&self.inner);
         self.inner.tasks.spawn(async move { inner.prepare_turn(likely, cancel).await });
     }

@@ -40,7 +40,7 @@ impl Node for InjectContext {
 fn note(state: &mut State, now: &Zoned) -> Vec<String> {
     let mut note = Vec::new();
     let time = time_of_day(now);
-    if state.noted_time.as_ref() != Some(&time) {
+    if state.noted_time.as_ref() != Some(&time) && speaks_of_time(&state.current_turn().text) {
         note.push(format!("It is {time}."));
         state.noted_time = Some(time);
     }
@@ -73,6 +73,42 @@ fn time_of_day(now: &Zoned) -> String {
         _ => "night",
     };
     format!("{} {part}", now.strftime("%A"))
+}
+
+/// Whether the time bears on the message. Told in every turn, it becomes what a small model talks about.
+fn speaks_of_time(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "time",
+        "clock",
+        "hour",
+        "hours",
+        "day",
+        "date",
+        "today",
+        "tonight",
+        "tomorrow",
+        "yesterday",
+        "morning",
+        "noon",
+        "afternoon",
+        "evening",
+        "night",
+        "midnight",
+        "late",
+        "early",
+        "week",
+        "weekend",
+        "weekday",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
+    let lower = text.to_lowercase();
+    lower.split(|c: char| !c.is_alphabetic()).any(|word| WORDS.contains(&word))
 }
 
 fn is_question(text: &str) -> bool {
@@ -130,6 +166,16 @@ mod tests {
         for (time, part) in [("04:59", "night"), ("05:00", "morning"), ("12:00", "afternoon"), ("21:59", "evening")] {
             let now: Zoned = format!("2025-06-03T{time}[UTC]").parse().unwrap();
             assert_eq!(time_of_day(&now), format!("Tuesday {part}"));
+        }
+    }
+
+    #[test]
+    fn the_time_is_told_where_it_bears_on_the_message() {
+        for text in ["What day is it?", "I couldn't sleep last night.", "It's LATE, Rose"] {
+            assert!(speaks_of_time(text), "{text}");
+        }
+        for text in ["I argued with my mother.", "My daily bread", "Mayday was a film"] {
+            assert!(!speaks_of_time(text), "{text}");
         }
     }
 

@@ -16,7 +16,7 @@ pub use decline_image::DeclineImage;
 pub use extract_memories::ExtractMemories;
 pub use inject_context::InjectContext;
 pub use inject_memories::InjectMemories;
-pub use respond::Respond;
+pub use respond::{Respond, grounds, request as reply_request};
 pub use route::Route;
 pub use summarize::Summarize;
 

@@ -14,7 +14,7 @@ use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::graph::GraphError;
 use crate::graph::character::Lines;
 use crate::graph::claims::Grounds;
-use crate::graph::node::{Context, Node, Ports};
+use crate::graph::node::{Context, Node, Ports, Settings};
 use crate::graph::prompt;
 use crate::graph::state::State;
 use crate::providers::ProviderError;
@@ -75,8 +75,27 @@ async fn prompt_with_images(state: &State, ports: &Ports) -> Result<Vec<ChatMess
     Ok(messages)
 }
 
+/// What the model is asked for a reply to `messages`.
+pub fn request(
+    state: &State,
+    settings: &Settings,
+    messages: Vec<ChatMessage>,
+    cancel: CancellationToken,
+) -> GenerationRequest {
+    GenerationRequest {
+        messages,
+        session: Some(state.session),
+        max_tokens: settings.max_reply_tokens,
+        sampling: settings.sampling,
+        grammar: None,
+        plain: true,
+        stop: vec!["\nPerson:".into(), "\nUser:".into()],
+        cancel,
+    }
+}
+
 /// Everything that Rose really knows of this person now.
-fn grounds(state: &State) -> Grounds {
+pub fn grounds(state: &State) -> Grounds {
     let told = state.entries.iter().filter(|entry| entry.message.role == Role::User);
     let told = told.map(|entry| entry.message.text.as_str());
     let turn = state.current_turn();
@@ -93,20 +112,10 @@ async fn attempt_reply(
     messages: &[ChatMessage],
     attempt: u32,
 ) -> Result<(EngineTiming, bool), GraphError> {
-    let settings = &context.ports.settings;
-    let mut sampling = settings.sampling;
-    sampling.seed = sampling.seed.map(|seed| seed.wrapping_add(attempt));
     // The reply may end before the turn does.
     let enough = context.cancel.child_token();
-    let request = GenerationRequest {
-        messages: messages.to_vec(),
-        session: Some(state.session),
-        max_tokens: settings.max_reply_tokens,
-        sampling,
-        grammar: None,
-        stop: vec!["\nPerson:".into(), "\nUser:".into()],
-        cancel: enough.clone(),
-    };
+    let mut request = request(state, &context.ports.settings, messages.to_vec(), enough.clone());
+    request.sampling.seed = request.sampling.seed.map(|seed| seed.wrapping_add(attempt));
     let started = Instant::now();
     let outcome = match generate(request, context, &enough, started).await {
         Err(ProviderError::Cancelled) => Outcome { usage: None, whole: false, failed: None },

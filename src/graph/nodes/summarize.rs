@@ -86,6 +86,7 @@ async fn write(
         max_tokens: MOST_TOKENS,
         sampling: Sampling { temperature: 0.0, ..ports.settings.sampling },
         grammar: None,
+        plain: true,
         stop: Vec::new(),
         cancel,
     };

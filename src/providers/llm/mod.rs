@@ -83,6 +83,12 @@ pub trait LanguageModel: Send + Sync {
     /// Exact where the model is local, an estimate that errs high elsewhere.
     fn count_tokens(&self, text: &str) -> usize;
 
+    /// Whether words that nobody may come to hear cost nothing but this machine's time, so that a reply may be begun
+    /// before it is sure to be wanted.
+    fn writes_ahead(&self) -> bool {
+        false
+    }
+
     /// Starts a reply. Dropping the stream, or cancelling the request's token, stops generation at the next token.
     ///
     /// # Errors
@@ -105,7 +111,7 @@ pub trait LanguageModel: Send + Sync {
 
 pub type GenerationStream = Pin<Box<dyn Stream<Item = Result<Delta, ProviderError>> + Send>>;
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct ChatMessage {
     pub role: Role,
     pub text: String,
@@ -128,6 +134,9 @@ pub struct GenerationRequest {
     pub sampling: Sampling,
     /// GBNF. Backends that can't constrain their output answer `InvalidInput`.
     pub grammar: Option<String>,
+    /// The reply is to be spoken: no brackets, asterisks and other marks of markup. Backends that can't see to it while
+    /// they write leave it to whoever makes the text speakable.
+    pub plain: bool,
     /// Generation ends before any of these; they are not part of the text.
     pub stop: Vec<String>,
     pub cancel: CancellationToken,

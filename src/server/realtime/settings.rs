@@ -9,7 +9,7 @@ use super::client_event::{OutputUpdate, ResponseRequest, SessionUpdate, TurnDete
 use super::problem::Problem;
 use super::sound::Format;
 use crate::config::TurnDetectionConfig;
-use crate::conversation::Speak;
+use crate::conversation::{Delivery, Speak};
 use crate::domain::ids::SessionId;
 
 /// With persona, memories and history it must fit the context of a small model.
@@ -49,6 +49,11 @@ pub(super) struct Offered {
 }
 
 impl Settings {
+    /// How replies will be spoken; `None` where they are to be read.
+    pub(super) fn delivery(&self) -> Option<Delivery> {
+        (self.speak == Speak::Always).then(|| Delivery { voice: self.own_voice.clone(), speed: self.speed })
+    }
+
     pub(super) fn new(offered: &Offered) -> Self {
         Self {
             speak: Speak::Always,

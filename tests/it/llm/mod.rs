@@ -43,6 +43,7 @@ fn request(messages: Vec<ChatMessage>) -> GenerationRequest {
         max_tokens: 24,
         sampling: Sampling { temperature: 0.0, repeat_penalty: 1.1, ..Sampling::default() },
         grammar: None,
+        plain: false,
         stop: Vec::new(),
         cancel: CancellationToken::new(),
     }

@@ -163,5 +163,5 @@ async fn a_recording_can_be_a_message_and_what_waits_can_be_taken_back() {
     client.ask().await;
     client.until("response.done").await;
     let said = client.joined("response.output_audio_transcript.delta", "delta");
-    assert!(said.starts_with("From a recording."), "{said}");
+    assert!(said.contains("From a recording."), "{said}");
 }

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
+use llama_cpp_2::token::LlamaToken;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::Span;
 
@@ -45,6 +46,8 @@ pub struct LlamaLanguageModel {
     name: String,
     model: Arc<LlamaModel>,
     prompter: Arc<Prompter>,
+    /// Tokens that hold a mark of markup.
+    markup: Arc<[LlamaToken]>,
     context_tokens: usize,
     /// Requests that run or wait.
     places: Arc<Semaphore>,
@@ -87,6 +90,7 @@ impl LlamaLanguageModel {
         loaded.recv().map_err(|_| failed("the engine panicked while loading".into()))??;
         Ok(Self {
             name,
+            markup: sampler::markup(&model),
             model,
             prompter,
             context_tokens,
@@ -155,6 +159,10 @@ impl LanguageModel for LlamaLanguageModel {
         self.prompter.count(text)
     }
 
+    fn writes_ahead(&self) -> bool {
+        true
+    }
+
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
         if request.cancel.is_cancelled() {
             return Err(ProviderError::Cancelled);
@@ -170,6 +178,7 @@ impl LanguageModel for LlamaLanguageModel {
             max_tokens: request.max_tokens,
             sampling: request.sampling,
             grammar: request.grammar.clone(),
+            unwanted: request.plain.then(|| Arc::clone(&self.markup)),
             stop: request.stop.clone(),
             pieces,
             ending,

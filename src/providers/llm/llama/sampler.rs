@@ -1,6 +1,7 @@
 //! Draws the next token from the logits.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::sampling::LlamaSampler;
@@ -8,6 +9,7 @@ use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token::data::LlamaTokenData;
 use llama_cpp_2::token::data_array::LlamaTokenDataArray;
 
+use super::raw;
 use crate::providers::llm::Sampling;
 
 /// Tokens of the reply, counted back from its end, that the repetition penalty looks at.
@@ -15,6 +17,9 @@ const PENALTY_WINDOW: usize = 64;
 
 /// The rule that a grammar starts from.
 const GRAMMAR_ROOT: &str = "root";
+
+/// What nobody says: brackets, emphasis, headings, code, tags.
+const MARKUP: &[u8] = b"()[]{}<>*#_`|~^\\";
 
 /// Longer grammars are refused: parsing them holds up everyone.
 const GRAMMAR_BYTES: usize = 64 * 1024;
@@ -25,12 +30,24 @@ pub(super) struct Sampler {
     /// From the likely tokens to the one that is drawn.
     draw: LlamaSampler,
     grammar: Option<LlamaSampler>,
+    unwanted: Option<Arc<[LlamaToken]>>,
+}
+
+/// Every token with a mark of markup in it. Control tokens, such as the one that ends a reply, are none of them.
+pub(super) fn markup(model: &LlamaModel) -> Arc<[LlamaToken]> {
+    let marked = |token: &LlamaToken| raw::piece(model, *token, false).iter().any(|byte| MARKUP.contains(byte));
+    (0..model.n_vocab()).map(LlamaToken).filter(marked).collect()
 }
 
 impl Sampler {
     /// # Errors
     /// Where the grammar doesn't parse; the text says why, and is fit for whoever wrote it.
-    pub(super) fn new(model: &LlamaModel, sampling: Sampling, grammar: Option<&str>) -> Result<Self, String> {
+    pub(super) fn new(
+        model: &LlamaModel,
+        sampling: Sampling,
+        grammar: Option<&str>,
+        unwanted: Option<Arc<[LlamaToken]>>,
+    ) -> Result<Self, String> {
         let grammar = grammar.map(|text| parse(model, text)).transpose()?;
         let draw = if sampling.temperature <= 0.0 {
             LlamaSampler::greedy()
@@ -46,12 +63,17 @@ impl Sampler {
                 true,
             )
         };
-        Ok(Self { sampling, recent: VecDeque::with_capacity(PENALTY_WINDOW), draw, grammar })
+        Ok(Self { sampling, recent: VecDeque::with_capacity(PENALTY_WINDOW), draw, grammar, unwanted })
     }
 
     /// The next token, or `None` where the grammar allows none. Changes the logits.
     pub(super) fn sample(&mut self, logits: &mut [f32]) -> Option<LlamaToken> {
         self.penalise(logits);
+        for token in self.unwanted.iter().flat_map(|unwanted| unwanted.iter()) {
+            if let Some(logit) = usize::try_from(token.0).ok().and_then(|id| logits.get_mut(id)) {
+                *logit = f32::NEG_INFINITY;
+            }
+        }
         let free = self.pick(likely(logits, self.sampling.min_p));
         let token = match &self.grammar {
             None => free?,

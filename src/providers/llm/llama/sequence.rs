@@ -1,5 +1,6 @@
 //! One request on the engine's thread: what is left to compute, and what goes out.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use llama_cpp_2::model::LlamaModel;
@@ -41,6 +42,8 @@ pub(super) struct ReplyJob {
     pub(super) max_tokens: usize,
     pub(super) sampling: Sampling,
     pub(super) grammar: Option<String>,
+    /// Tokens that never come.
+    pub(super) unwanted: Option<Arc<[LlamaToken]>>,
     pub(super) stop: Vec<String>,
     pub(super) pieces: mpsc::Sender<String>,
     pub(super) ending: oneshot::Sender<Result<Ending, ProviderError>>,
@@ -117,18 +120,20 @@ impl Sequence {
     ) -> Option<Self> {
         let speaker = match &job.kind {
             Kind::Ahead(_) => None,
-            Kind::Reply(reply) => match Sampler::new(model, reply.sampling, reply.grammar.as_deref()) {
-                Ok(sampler) => Some(Speaker {
-                    sampler,
-                    letters: Utf8Assembler::default(),
-                    stops: StopScanner::new(&reply.stop),
-                    unsent: String::new(),
-                }),
-                Err(reason) => {
-                    job.fail(super::invalid(reason));
-                    return None;
+            Kind::Reply(reply) => {
+                match Sampler::new(model, reply.sampling, reply.grammar.as_deref(), reply.unwanted.clone()) {
+                    Ok(sampler) => Some(Speaker {
+                        sampler,
+                        letters: Utf8Assembler::default(),
+                        stops: StopScanner::new(&reply.stop),
+                        unsent: String::new(),
+                    }),
+                    Err(reason) => {
+                        job.fail(super::invalid(reason));
+                        return None;
+                    }
                 }
-            },
+            }
         };
         let usage = Usage {
             prompt_tokens: prompt.len(),

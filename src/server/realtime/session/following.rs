@@ -34,6 +34,9 @@ impl Session {
                 if new.instructions != self.settings.instructions {
                     self.listening.set_instructions(new.instructions.clone()).await;
                 }
+                if new.delivery() != self.settings.delivery() {
+                    self.listening.set_delivery(new.delivery()).await;
+                }
                 self.settings = new;
                 let session = self.settings.to_json(self.caller.session, &self.model);
                 self.outgoing.send(event::session("session.updated", &session))?;
