@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{ConfigError, ModelReference};
+use super::api::{ApiDefaults, RawApi};
+use super::{ApiConfig, ConfigError, ModelReference};
 
 #[derive(Debug, Clone)]
 pub struct LlmConfig {
@@ -18,6 +19,9 @@ pub struct LlmConfig {
     /// `None` draws a new one for each reply.
     pub seed: Option<u32>,
     pub local: LocalLlmConfig,
+    pub groq: RemoteLlmConfig,
+    /// Any service that speaks the OpenAI protocol.
+    pub openai: RemoteLlmConfig,
     pub fake: FakeLlmConfig,
 }
 
@@ -25,8 +29,33 @@ pub struct LlmConfig {
 #[serde(rename_all = "lowercase")]
 pub enum LlmBackend {
     Local,
+    Groq,
+    OpenAi,
     Fake,
 }
+
+#[derive(Debug, Clone)]
+pub struct RemoteLlmConfig {
+    pub api: ApiConfig,
+    /// Prompt and reply together.
+    pub context_tokens: usize,
+}
+
+/// <https://console.groq.com/docs/openai>
+const GROQ: ApiDefaults = ApiDefaults {
+    base_url: "https://api.groq.com/openai/v1",
+    model: "llama-3.3-70b-versatile",
+    key_variable: "GROQ_API_KEY",
+    key_needed: true,
+};
+
+/// A server of one's own (vLLM, llama-server, TGI) often asks for no key.
+const OPENAI: ApiDefaults = ApiDefaults {
+    base_url: "http://127.0.0.1:8000/v1",
+    model: "default",
+    key_variable: "OPENAI_API_KEY",
+    key_needed: false,
+};
 
 #[derive(Debug, Clone)]
 pub struct LocalLlmConfig {
@@ -69,6 +98,8 @@ pub(super) struct RawLlm {
     repeat_penalty: f32,
     seed: Option<u32>,
     local: RawLocalLlm,
+    groq: RawRemoteLlm,
+    openai: RawRemoteLlm,
     fake: RawFakeLlm,
 }
 
@@ -83,6 +114,8 @@ impl Default for RawLlm {
             repeat_penalty: 1.12,
             seed: None,
             local: RawLocalLlm::default(),
+            groq: RawRemoteLlm::default(),
+            openai: RawRemoteLlm::default(),
             fake: RawFakeLlm::default(),
         }
     }
@@ -104,6 +137,40 @@ impl Default for RawLocalLlm {
     }
 }
 
+/// Flat, and not around a [`RawApi`]: serde refuses no unknown key in what is flattened.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRemoteLlm {
+    context_tokens: Option<usize>,
+    base_url: Option<String>,
+    model: Option<String>,
+    connect_timeout_ms: Option<u64>,
+    first_byte_timeout_ms: Option<u64>,
+    idle_timeout_ms: Option<u64>,
+}
+
+impl RawRemoteLlm {
+    fn validate(
+        self,
+        section: &'static str,
+        defaults: &ApiDefaults,
+        used: bool,
+    ) -> Result<RemoteLlmConfig, ConfigError> {
+        let context_tokens = self.context_tokens.unwrap_or(8192);
+        if context_tokens < 512 {
+            return Err(ConfigError::invalid(section, context_tokens, "give context_tokens of at least 512"));
+        }
+        let api = RawApi {
+            base_url: self.base_url,
+            model: self.model,
+            connect_timeout_ms: self.connect_timeout_ms,
+            first_byte_timeout_ms: self.first_byte_timeout_ms,
+            idle_timeout_ms: self.idle_timeout_ms,
+        };
+        Ok(RemoteLlmConfig { api: api.validate(section, defaults, used)?, context_tokens })
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawFakeLlm {
@@ -122,7 +189,11 @@ impl Default for RawFakeLlm {
 impl RawLlm {
     pub(super) fn validate(self) -> Result<LlmConfig, ConfigError> {
         if self.backends.is_empty() {
-            return Err(ConfigError::invalid("llm.backends", "empty", "name at least one of local, fake"));
+            return Err(ConfigError::invalid(
+                "llm.backends",
+                "empty",
+                "name at least one of local, groq, openai, fake",
+            ));
         }
         for (key, value, most) in [
             ("llm.temperature", self.temperature, 2.0),
@@ -152,7 +223,10 @@ impl RawLlm {
         if self.fake.concurrency == 0 {
             return Err(ConfigError::invalid("llm.fake.concurrency", 0, "give at least 1"));
         }
+        let uses = |backend| self.backends.contains(&backend);
         Ok(LlmConfig {
+            groq: self.groq.validate("llm.groq", &GROQ, uses(LlmBackend::Groq))?,
+            openai: self.openai.validate("llm.openai", &OPENAI, uses(LlmBackend::OpenAi))?,
             backends: self.backends,
             max_reply_tokens: self.max_reply_tokens,
             temperature: self.temperature,

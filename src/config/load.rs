@@ -49,6 +49,8 @@ pub enum ConfigError {
     /// The text names the file or variable, the key, and what would be right.
     #[error("{0}")]
     Unreadable(String),
+    #[error("{variable} is not set: `{section}` needs the key of that service in the environment")]
+    MissingKey { section: &'static str, variable: &'static str },
     #[error("`{key}` is {got}; {expected}")]
     Invalid { key: &'static str, got: String, expected: String },
 }

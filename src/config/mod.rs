@@ -3,6 +3,7 @@
 //! Order of precedence, weakest first: defaults, the file (`rose.toml` or `--config`), the environment
 //! (`ROSE__SECTION__KEY`), the command line. `rose.example.toml` documents every key.
 
+mod api;
 mod conversation;
 mod data;
 mod embeddings;
@@ -17,10 +18,11 @@ mod stt;
 mod tts;
 mod vad;
 
+pub use api::{ApiConfig, Timeouts};
 pub use conversation::ConversationConfig;
 pub use data::DataConfig;
 pub use embeddings::{EmbeddingsBackend, EmbeddingsConfig};
-pub use llm::{FakeLlmConfig, LlmBackend, LlmConfig, LocalLlmConfig};
+pub use llm::{FakeLlmConfig, LlmBackend, LlmConfig, LocalLlmConfig, RemoteLlmConfig};
 pub use load::{Config, ConfigError, Overrides, everywhere};
 pub use log::{LogConfig, LogFormat};
 pub use memory::MemoryConfig;

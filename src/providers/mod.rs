@@ -3,8 +3,10 @@
 
 #[cfg(any(feature = "stt-whisper", feature = "llm-llama", feature = "tts-piper", feature = "candle"))]
 mod cores;
+pub mod breaker;
 pub mod embeddings;
 mod error;
+mod http;
 pub mod llm;
 #[cfg(any(feature = "tts-piper", feature = "vad-silero"))]
 mod onnx;
@@ -14,6 +16,7 @@ pub mod vad;
 pub mod worker;
 
 pub use error::{BuildError, ProviderError};
+pub use http::Place;
 
 /// What health shows of a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,12 +3,14 @@
 mod fake;
 #[cfg(feature = "llm-llama")]
 mod llama;
+mod openai;
 mod ordered;
 mod stop;
 
 pub use fake::FakeLanguageModel;
 #[cfg(feature = "llm-llama")]
 pub use llama::LlamaLanguageModel;
+pub use openai::OpenAiLanguageModel;
 pub use ordered::Ordered;
 
 use std::pin::Pin;
@@ -18,8 +20,8 @@ use async_trait::async_trait;
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{BuildError, Description, ProviderError};
-use crate::config::{LlmBackend, LlmConfig};
+use super::{BuildError, Description, Place, ProviderError};
+use crate::config::{LlmBackend, LlmConfig, RemoteLlmConfig};
 use crate::domain::ids::SessionId;
 use crate::domain::image::Image;
 use crate::domain::message::Role;
@@ -37,8 +39,11 @@ pub fn build(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn Language
     let mut built = Vec::new();
     let mut first_error = None;
     for backend in &config.backends {
+        let place = if config.backends.last() == Some(backend) { Place::Last } else { Place::BeforeAnother };
         let outcome = match backend {
             LlmBackend::Local => local(config, models),
+            LlmBackend::Groq => remote("groq", &config.groq, place),
+            LlmBackend::OpenAi => remote("openai", &config.openai, place),
             LlmBackend::Fake => Ok(Arc::new(FakeLanguageModel::new(&config.fake)) as Arc<dyn LanguageModel>),
         };
         match outcome {
@@ -71,6 +76,14 @@ fn local(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn LanguageMode
 #[cfg(not(feature = "llm-llama"))]
 fn local(_config: &LlmConfig, _models: &ModelStore) -> Result<Arc<dyn LanguageModel>, BuildError> {
     Err(ProviderError::NotEnabled { backend: "local", feature: "llm-llama" }.into())
+}
+
+fn remote(
+    backend: &'static str,
+    config: &RemoteLlmConfig,
+    place: Place,
+) -> Result<Arc<dyn LanguageModel>, BuildError> {
+    Ok(Arc::new(OpenAiLanguageModel::new(backend, config, place)?))
 }
 
 #[async_trait]

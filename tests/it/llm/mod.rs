@@ -4,6 +4,7 @@ mod contract;
 mod fake;
 #[cfg(feature = "llm-llama")]
 mod local;
+mod openai;
 mod ordered;
 
 use std::sync::Arc;

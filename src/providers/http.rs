@@ -1,0 +1,192 @@
+//! Calls to services: timeouts, retries and a breaker in one place. What the answer means is the adapter's matter.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use backon::{ExponentialBuilder, Retryable};
+use reqwest::{RequestBuilder, Response, StatusCode, header};
+use secrecy::ExposeSecret;
+
+use super::ProviderError;
+use super::breaker::{Breaker, Permit};
+use crate::config::ApiConfig;
+
+/// A service that asks for a longer wait than this is told apart as busy: nobody waits that long for a reply.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+pub(super) struct Service {
+    backend: &'static str,
+    client: reqwest::Client,
+    config: ApiConfig,
+    breaker: Arc<Breaker>,
+    place: Place,
+}
+
+/// Where a service stands in its port's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Last,
+    /// Another backend stands behind it: a service that can't be reached or is silent is not asked again, since the
+    /// next one answers sooner.
+    BeforeAnother,
+}
+
+/// What one attempt came to, where it was no answer.
+struct Attempt {
+    error: ProviderError,
+    /// Whether the same request may yet succeed.
+    again: bool,
+    /// Whether it tells against the service, and not against what was asked.
+    fault: bool,
+    retry_after: Option<Duration>,
+}
+
+impl Service {
+    /// # Errors
+    /// `Failed` where the machine's TLS can't be set up.
+    pub(super) fn new(backend: &'static str, config: &ApiConfig, place: Place) -> Result<Self, ProviderError> {
+        // The first to come installs it; another's is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .connect_timeout(config.timeouts.connect)
+            .read_timeout(config.timeouts.idle.max(config.timeouts.first_byte))
+            .user_agent(concat!("rose/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| ProviderError::Failed { backend, reason: error.to_string() })?;
+        Ok(Self { backend, client, config: config.clone(), breaker: Arc::new(Breaker::new(backend)), place })
+    }
+
+    pub(super) fn backend(&self) -> &'static str {
+        self.backend
+    }
+
+    pub(super) fn config(&self) -> &ApiConfig {
+        &self.config
+    }
+
+    /// Posts to `path`, up to three times; `body` fills the request anew each time. Nothing of the answer's body was
+    /// read when it returns; how that went, the caller tells the permit.
+    ///
+    /// # Errors
+    /// `Busy` where the breaker is open or the service asks to wait, `InvalidInput` where it refuses the request for
+    /// good, `Timeout`, else `Failed`.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        body: impl Fn(RequestBuilder) -> RequestBuilder,
+    ) -> Result<(Response, Permit), ProviderError> {
+        let attempt = || async {
+            let permit = self.breaker.acquire().map_err(|wait| Attempt {
+                error: self.busy(wait),
+                again: false,
+                fault: false,
+                retry_after: None,
+            })?;
+            match self.once(body(self.client.post(format!("{}{path}", self.config.base_url)))).await {
+                Ok(response) => Ok((response, permit)),
+                Err(attempt) if attempt.fault => {
+                    permit.failed();
+                    Err(attempt)
+                }
+                Err(attempt) => {
+                    permit.succeeded();
+                    Err(attempt)
+                }
+            }
+        };
+        // 1 s and 2 s, each with up to as much again on top.
+        let waits = ExponentialBuilder::default().with_factor(2.0).with_max_times(2).with_jitter();
+        attempt
+            .retry(waits)
+            .when(|attempt| attempt.again)
+            .adjust(|attempt, wait| match attempt.retry_after {
+                Some(asked) if asked > LONGEST_WAIT => None,
+                Some(asked) => wait.map(|_| asked),
+                None => wait,
+            })
+            .notify(|attempt, wait| {
+                tracing::info!(
+                    service = self.backend,
+                    error = %attempt.error,
+                    retry.wait_ms = wait.as_millis() as u64,
+                    "a call is tried again"
+                );
+            })
+            .await
+            .map_err(|attempt| attempt.error)
+    }
+
+    async fn once(&self, mut request: RequestBuilder) -> Result<Response, Attempt> {
+        if let Some(key) = &self.config.key {
+            request = request.bearer_auth(key.expose_secret());
+        }
+        let after = self.config.timeouts.first_byte;
+        let sent = tokio::time::timeout(after, request.send()).await;
+        let response = match sent {
+            Err(_) => return Err(self.silent(ProviderError::Timeout { backend: self.backend, after })),
+            Ok(Err(error)) => return Err(self.silent(self.broken(&error))),
+            Ok(Ok(response)) => response,
+        };
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        // The body is not read: it may quote what was asked, and the reason may reach the log.
+        let retry_after = retry_after(&response);
+        let failed = |reason: String| ProviderError::Failed { backend: self.backend, reason };
+        Err(match status {
+            StatusCode::TOO_MANY_REQUESTS => Attempt {
+                error: self.busy(retry_after.unwrap_or(Duration::from_secs(1))),
+                again: true,
+                fault: true,
+                retry_after,
+            },
+            StatusCode::REQUEST_TIMEOUT => Attempt { retry_after, ..retried(failed("HTTP 408".into())) },
+            _ if status.is_server_error() => Attempt { retry_after, ..retried(failed(format!("HTTP {status}"))) },
+            // The key, the account, the address or the model: no request will do, so the next backend may.
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::PAYMENT_REQUIRED => {
+                Attempt { again: false, ..retried(failed(format!("HTTP {status}"))) }
+            }
+            _ => Attempt {
+                error: ProviderError::InvalidInput { backend: self.backend, reason: format!("HTTP {status}") },
+                again: false,
+                fault: false,
+                retry_after: None,
+            },
+        })
+    }
+
+    fn silent(&self, error: ProviderError) -> Attempt {
+        Attempt { again: self.place == Place::Last, ..retried(error) }
+    }
+
+    /// Without the address: it may hold a key.
+    pub(super) fn broken(&self, error: &reqwest::Error) -> ProviderError {
+        let timeouts = self.config.timeouts;
+        match (error.is_connect(), error.is_timeout()) {
+            (true, true) => ProviderError::Timeout { backend: self.backend, after: timeouts.connect },
+            (false, true) => ProviderError::Timeout { backend: self.backend, after: timeouts.idle },
+            (true, false) => ProviderError::Failed { backend: self.backend, reason: "can't be reached".into() },
+            (false, false) => ProviderError::Failed { backend: self.backend, reason: "the answer broke off".into() },
+        }
+    }
+
+    fn busy(&self, retry_after: Duration) -> ProviderError {
+        ProviderError::Busy { backend: self.backend, retry_after }
+    }
+}
+
+fn retried(error: ProviderError) -> Attempt {
+    Attempt { error, again: true, fault: true, retry_after: None }
+}
+
+/// Seconds or a date, RFC 9110, 10.2.3.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = jiff::fmt::rfc2822::parse(value).ok()?;
+    let until = SystemTime::from(date.timestamp());
+    Some(until.duration_since(SystemTime::now()).unwrap_or_default())
+}

@@ -1,0 +1,252 @@
+//! A language model behind the OpenAI protocol's chat completions: Groq, vLLM, TGI, llama-server.
+//! Format: <https://platform.openai.com/docs/api-reference/chat-streaming>, <https://console.groq.com/docs/openai>.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use eventsource_stream::Eventsource;
+use futures::StreamExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, Usage};
+use crate::config::RemoteLlmConfig;
+use crate::domain::stage::EngineTiming;
+use crate::providers::breaker::Permit;
+use crate::providers::http::Service;
+use crate::providers::{Description, Place, ProviderError};
+
+/// English runs at about 4 characters a token; this errs high.
+const CHARS_PER_TOKEN: usize = 3;
+
+/// The protocol takes no more.
+const MOST_STOPS: usize = 4;
+
+pub struct OpenAiLanguageModel {
+    service: Arc<Service>,
+    context_tokens: usize,
+}
+
+impl OpenAiLanguageModel {
+    /// # Errors
+    /// `Failed` where the machine's TLS can't be set up.
+    pub fn new(backend: &'static str, config: &RemoteLlmConfig, place: Place) -> Result<Self, ProviderError> {
+        let service = Arc::new(Service::new(backend, &config.api, place)?);
+        Ok(Self { service, context_tokens: config.context_tokens })
+    }
+
+    fn body(&self, request: &GenerationRequest) -> Value {
+        let mut body = json!({
+            "model": self.service.config().model,
+            "messages": request.messages.iter().map(message).collect::<Vec<_>>(),
+            "max_tokens": request.max_tokens,
+            "temperature": request.sampling.temperature,
+            "top_p": request.sampling.top_p,
+            "stream": true,
+            "stream_options": {"include_usage": true},
+        });
+        if let Some(seed) = request.sampling.seed {
+            body["seed"] = seed.into();
+        }
+        if !request.stop.is_empty() {
+            body["stop"] = request.stop.iter().take(MOST_STOPS).cloned().collect();
+        }
+        body
+    }
+}
+
+fn message(message: &ChatMessage) -> Value {
+    if message.images.is_empty() {
+        return json!({"role": message.role.as_str(), "content": message.text});
+    }
+    let mut parts = vec![json!({"type": "text", "text": message.text})];
+    for image in &message.images {
+        let url = format!("data:{};base64,{}", image.format.media_type(), STANDARD.encode(&image.bytes));
+        parts.push(json!({"type": "image_url", "image_url": {"url": url}}));
+    }
+    json!({"role": message.role.as_str(), "content": parts})
+}
+
+#[async_trait]
+impl LanguageModel for OpenAiLanguageModel {
+    fn describe(&self) -> Description {
+        Description { backend: self.service.backend(), model: self.service.config().model.clone() }
+    }
+
+    fn context_tokens(&self) -> usize {
+        self.context_tokens
+    }
+
+    fn count_tokens(&self, text: &str) -> usize {
+        text.chars().count().div_ceil(CHARS_PER_TOKEN)
+    }
+
+    async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
+        let backend = self.service.backend();
+        if request.grammar.is_some() {
+            let reason = "it can't keep to a grammar".into();
+            return Err(ProviderError::InvalidInput { backend, reason });
+        }
+        let prompt: usize = request.messages.iter().map(|message| self.count_tokens(&message.text)).sum();
+        if prompt == 0 || prompt >= self.context_tokens {
+            let reason = format!("the prompt has about {prompt} tokens, the context holds {}", self.context_tokens);
+            return Err(ProviderError::InvalidInput { backend, reason });
+        }
+        let body = self.body(&request);
+        let started = Instant::now();
+        let cancel = request.cancel.clone();
+        let sent = cancel.run_until_cancelled(self.service.post("/chat/completions", |to| to.json(&body))).await;
+        let (response, permit) = sent.ok_or(ProviderError::Cancelled)??;
+
+        let usage = Usage {
+            // Until the service tells its own count.
+            prompt_tokens: prompt,
+            computed_prompt_tokens: prompt,
+            completion_tokens: 0,
+            finish: Finish::Stop,
+            timing: EngineTiming::default(),
+        };
+        let reading = Reading {
+            service: Arc::clone(&self.service),
+            permit: Some(permit),
+            events: Box::pin(response.bytes_stream().eventsource()),
+            cancel,
+            usage,
+            finished: false,
+            started,
+        };
+        Ok(Box::pin(futures::stream::unfold(Some(reading), |reading| async move {
+            let mut reading = reading?;
+            let item = reading.next().await;
+            let more = matches!(item, Ok(Delta::Text(_)));
+            Some((item, more.then_some(reading)))
+        })))
+    }
+}
+
+type EventResult = Result<eventsource_stream::Event, eventsource_stream::EventStreamError<reqwest::Error>>;
+
+/// An answer on its way.
+struct Reading {
+    service: Arc<Service>,
+    /// Until the outcome is told.
+    permit: Option<Permit>,
+    events: Pin<Box<dyn futures::Stream<Item = EventResult> + Send>>,
+    cancel: CancellationToken,
+    usage: Usage,
+    /// Whether the service said why it ended: without that the stream was cut.
+    finished: bool,
+    started: Instant,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Delta, ProviderError> {
+        let idle = self.service.config().timeouts.idle;
+        loop {
+            let Some(event) = self.cancel.run_until_cancelled(within(idle, self.events.next())).await else {
+                return Ok(self.done(Finish::Cancelled));
+            };
+            let data = match event {
+                None => {
+                    let backend = self.service.backend();
+                    return Err(self.fault(ProviderError::Timeout { backend, after: idle }));
+                }
+                Some(None) if self.finished => return Ok(self.done(self.usage.finish)),
+                Some(None) => return Err(self.failed("the reply was cut")),
+                Some(Some(Err(eventsource_stream::EventStreamError::Transport(error)))) => {
+                    let error = self.service.broken(&error);
+                    return Err(self.fault(error));
+                }
+                Some(Some(Err(_))) => return Err(self.failed("the reply is no event stream")),
+                Some(Some(Ok(event))) => event.data,
+            };
+            if data == "[DONE]" {
+                return Ok(self.done(self.usage.finish));
+            }
+            let Ok(chunk) = serde_json::from_str::<Chunk>(&data) else {
+                return Err(self.failed("the reply holds something that is no chunk"));
+            };
+            if chunk.error.is_some() {
+                return Err(self.failed("the service ended the reply with an error"));
+            }
+            if let Some(counts) = chunk.usage {
+                self.usage.prompt_tokens = counts.prompt_tokens;
+                let cached = counts.prompt_tokens_details.map_or(0, |details| details.cached_tokens);
+                self.usage.computed_prompt_tokens = counts.prompt_tokens.saturating_sub(cached);
+                self.usage.completion_tokens = counts.completion_tokens;
+            }
+            let Some(choice) = chunk.choices.into_iter().next() else { continue };
+            if let Some(reason) = choice.finish_reason {
+                self.finished = true;
+                self.usage.finish = if reason == "length" { Finish::Length } else { Finish::Stop };
+            }
+            if let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) {
+                return Ok(Delta::Text(text));
+            }
+        }
+    }
+
+    fn done(&mut self, finish: Finish) -> Delta {
+        if let Some(permit) = self.permit.take() {
+            permit.succeeded();
+        }
+        self.usage.finish = finish;
+        self.usage.timing = EngineTiming { queued: Duration::ZERO, inference: self.started.elapsed() };
+        Delta::Done(self.usage)
+    }
+
+    fn failed(&mut self, reason: &str) -> ProviderError {
+        let backend = self.service.backend();
+        self.fault(ProviderError::Failed { backend, reason: reason.into() })
+    }
+
+    fn fault(&mut self, error: ProviderError) -> ProviderError {
+        if let Some(permit) = self.permit.take() {
+            permit.failed();
+        }
+        error
+    }
+}
+
+/// `None` where the time is up first.
+async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, future).await.ok()
+}
+
+#[derive(Deserialize)]
+struct Chunk {
+    #[serde(default)]
+    choices: Vec<Choice>,
+    usage: Option<Counts>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    #[serde(default)]
+    delta: Content,
+    finish_reason: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Content {
+    content: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    prompt_tokens: usize,
+    completion_tokens: usize,
+    prompt_tokens_details: Option<Details>,
+}
+
+#[derive(Deserialize)]
+struct Details {
+    #[serde(default)]
+    cached_tokens: usize,
+}

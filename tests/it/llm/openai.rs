@@ -1,0 +1,220 @@
+//! The OpenAI protocol's chat completions against a server of our own that speaks it as published:
+//! <https://platform.openai.com/docs/api-reference/chat-streaming>, <https://console.groq.com/docs/errors>.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use futures::StreamExt;
+use rose::config::{ApiConfig, FakeLlmConfig, RemoteLlmConfig, Timeouts};
+use rose::providers::llm::{FakeLanguageModel, Finish, LanguageModel, OpenAiLanguageModel, Ordered, collect};
+use rose::providers::{Place, ProviderError};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{answer, ask};
+
+/// What the stand-in does with one request.
+#[derive(Clone, Copy)]
+enum Act {
+    Reply,
+    /// With these seconds to wait.
+    Limited(&'static str),
+    Status(u16),
+    Garbage,
+    /// The stream ends after its first chunk, without an end.
+    Cut,
+    /// The head comes, and nothing after it.
+    Silent,
+    /// Nothing comes.
+    Hang,
+}
+
+#[derive(Default)]
+struct Seen {
+    acts: Mutex<VecDeque<Act>>,
+    requests: Mutex<Vec<(HeaderMap, Value)>>,
+}
+
+struct StandIn {
+    seen: Arc<Seen>,
+    model: Arc<dyn LanguageModel>,
+}
+
+/// Does `acts` in order; past their end, it replies.
+async fn stand_in(acts: &[Act]) -> StandIn {
+    let seen = Arc::new(Seen { acts: Mutex::new(acts.iter().copied().collect()), requests: Mutex::default() });
+    let router = axum::Router::new().route("/v1/chat/completions", post(complete)).with_state(Arc::clone(&seen));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    StandIn { seen, model: model(base_url, Place::Last) }
+}
+
+fn model(base_url: String, place: Place) -> Arc<dyn LanguageModel> {
+    let config = RemoteLlmConfig {
+        api: ApiConfig {
+            base_url,
+            model: "llama-3.3-70b-versatile".into(),
+            key: Some("gsk_test".into()),
+            timeouts: Timeouts {
+                connect: Duration::from_secs(5),
+                first_byte: Duration::from_millis(400),
+                idle: Duration::from_millis(400),
+            },
+        },
+        context_tokens: 512,
+    };
+    Arc::new(OpenAiLanguageModel::new("groq", &config, place).unwrap())
+}
+
+async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes) -> Response {
+    seen.requests.lock().unwrap().push((headers, serde_json::from_slice(&body).unwrap()));
+    let act = seen.acts.lock().unwrap().pop_front().unwrap_or(Act::Reply);
+    let error = |code: &str| json!({"error": {"message": "No.", "type": "error", "code": code}}).to_string();
+    let stream = |text: String| ([("content-type", "text/event-stream")], text).into_response();
+    match act {
+        Act::Reply => stream(chunk("The sea ") + &chunk("is calm.") + &ending() + "data: [DONE]\n\n"),
+        Act::Limited(wait) => {
+            (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait)], error("rate_limit_exceeded")).into_response()
+        }
+        Act::Status(status) => (StatusCode::from_u16(status).unwrap(), error("failed")).into_response(),
+        Act::Garbage => stream("data: <html>oops</html>\n\n".into()),
+        Act::Cut => stream(chunk("The sea ")),
+        Act::Silent => Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>()).into_response(),
+        Act::Hang => std::future::pending().await,
+    }
+}
+
+fn chunk(text: &str) -> String {
+    let choice = json!({"index": 0, "delta": {"content": text}, "finish_reason": null});
+    format!("data: {}\n\n", json!({"id": "c", "object": "chat.completion.chunk", "choices": [choice]}))
+}
+
+/// The end of the choice, then the counts in a chunk without choices, as `include_usage` asks.
+fn ending() -> String {
+    let choice = json!({"index": 0, "delta": {}, "finish_reason": "stop"});
+    let usage = json!({"prompt_tokens": 21, "completion_tokens": 5, "total_tokens": 26});
+    format!("data: {}\n\ndata: {}\n\n", json!({"choices": [choice]}), json!({"choices": [], "usage": usage}))
+}
+
+/// How a request ends that fails, at its start or on the way.
+async fn failure(model: &Arc<dyn LanguageModel>) -> ProviderError {
+    match model.stream(ask("How is the sea?")).await {
+        Err(error) => error,
+        Ok(stream) => collect("groq", stream).await.err().expect("the reply is not whole"),
+    }
+}
+
+#[tokio::test]
+async fn a_reply_comes_in_pieces_with_its_counts() {
+    let groq = stand_in(&[]).await;
+    let reply = answer(&groq.model, ask("How is the sea?")).await;
+    assert_eq!(reply.text, "The sea is calm.");
+    assert_eq!((reply.usage.prompt_tokens, reply.usage.completion_tokens), (21, 5));
+    assert_eq!(reply.usage.finish, Finish::Stop);
+
+    let requests = groq.seen.requests.lock().unwrap();
+    let (headers, body) = &requests[0];
+    assert_eq!(headers["authorization"], "Bearer gsk_test");
+    assert_eq!(body["model"], "llama-3.3-70b-versatile");
+    assert_eq!(body["stream"], true);
+    assert_eq!(body["messages"][1], json!({"role": "user", "content": "How is the sea?"}));
+}
+
+#[tokio::test]
+async fn what_passes_is_tried_again_and_the_wait_asked_for_is_kept() {
+    for act in [Act::Limited("0"), Act::Status(500), Act::Status(503)] {
+        let groq = stand_in(&[act]).await;
+        let reply = answer(&groq.model, ask("How is the sea?")).await;
+        assert_eq!(reply.text, "The sea is calm.");
+        assert_eq!(groq.seen.requests.lock().unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_nobody_would_wait_is_told_at_once() {
+    let groq = stand_in(&[Act::Limited("3600")]).await;
+    let error = failure(&groq.model).await;
+    assert!(matches!(error, ProviderError::Busy { retry_after, .. } if retry_after == Duration::from_secs(3600)));
+    assert_eq!(groq.seen.requests.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_no_retry_mends_is_asked_once() {
+    for (status, falls_back) in [(400, false), (401, true), (403, true), (404, true), (413, false), (422, false)] {
+        let groq = stand_in(&[Act::Status(status)]).await;
+        assert_eq!(failure(&groq.model).await.may_fall_back(), falls_back, "{status}");
+        assert_eq!(groq.seen.requests.lock().unwrap().len(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_on_the_way_is_no_whole_reply_and_not_asked_again() {
+    for act in [Act::Garbage, Act::Cut, Act::Silent] {
+        let groq = stand_in(&[act]).await;
+        assert!(failure(&groq.model).await.may_fall_back());
+        assert_eq!(groq.seen.requests.lock().unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_hangs_is_given_up_after_three_attempts() {
+    let groq = stand_in(&[Act::Hang; 3]).await;
+    assert!(matches!(failure(&groq.model).await, ProviderError::Timeout { .. }));
+    assert_eq!(groq.seen.requests.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn five_cut_replies_open_the_breaker_and_the_next_backend_answers() {
+    let groq = stand_in(&[Act::Garbage; 5]).await;
+    let both = before_a_fake(Arc::clone(&groq.model));
+    for _ in 0..7 {
+        assert!(answer(&both, ask("Hello there.")).await.text.contains("Hello there"));
+    }
+    assert_eq!(groq.seen.requests.lock().unwrap().len(), 5, "an open breaker asks nothing");
+    assert!(matches!(failure(&groq.model).await, ProviderError::Busy { .. }));
+}
+
+fn before_a_fake(first: Arc<dyn LanguageModel>) -> Arc<dyn LanguageModel> {
+    let fake = FakeLanguageModel::new(&FakeLlmConfig {
+        context_tokens: 512,
+        concurrency: 4,
+        first_token_delay: Duration::ZERO,
+        token_delay: Duration::ZERO,
+    });
+    Arc::new(Ordered::new(first, vec![Arc::new(fake)]))
+}
+
+/// The port was free a moment ago, so nobody listens there.
+#[tokio::test]
+async fn the_next_backend_answers_for_one_that_cannot_be_reached() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+    drop(listener);
+    let both = before_a_fake(model(base_url, Place::BeforeAnother));
+    assert!(answer(&both, ask("Hello there.")).await.text.contains("Hello there"));
+}
+
+#[tokio::test]
+async fn a_cancelled_reply_ends_and_says_so() {
+    let groq = stand_in(&[Act::Silent]).await;
+    let request = ask("How is the sea?");
+    let cancel = request.cancel.clone();
+    let mut stream = groq.model.stream(request).await.unwrap();
+    cancel.cancel();
+    let Some(Ok(rose::providers::llm::Delta::Done(usage))) = stream.next().await else { panic!("it ends well") };
+    assert_eq!(usage.finish, Finish::Cancelled);
+}
+
+#[tokio::test]
+async fn nothing_secret_stands_in_an_error() {
+    let groq = stand_in(&[Act::Status(401)]).await;
+    let error = format!("{0} {0:?}", failure(&groq.model).await);
+    assert!(!error.contains("gsk_test") && !error.contains("sea"), "{error}");
+}
