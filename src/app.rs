@@ -6,7 +6,7 @@ use crate::config::{Config, SttBackend};
 use crate::conversation::{Conversation, ConversationError, Parts, StartError};
 use crate::graph::routing::RouteClassifier;
 use crate::memory::Memories;
-use crate::providers::{BuildError, Description, ProviderError, embeddings, llm, stt, tts, vad};
+use crate::providers::{BackendStatus, BuildError, Description, ProviderError, embeddings, llm, stt, tts, vad};
 use crate::store::{BlobStore, FileBlobs, SessionStore, SqliteStore, StoreError};
 use crate::weights::{ModelStore, WeightsError};
 
@@ -18,7 +18,7 @@ pub struct App {
     pub blobs: Arc<dyn BlobStore>,
     pub memories: Arc<Memories>,
     pub conversation: Arc<Conversation>,
-    services: Vec<(&'static str, Description)>,
+    services: Vec<(&'static str, Backends)>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -58,16 +58,7 @@ impl App {
 
         let embedded_by = ports.embedder.describe();
         store.bind_embedding_model(&embedded_by.model, ports.embedder.dimension()).await?;
-        let mut services = vec![
-            ("speech_to_text", ports.stt.describe()),
-            ("llm", ports.llm.describe()),
-            ("text_to_speech", ports.tts.describe()),
-            ("embeddings", embedded_by),
-            ("store", Description { backend: "sqlite", model: "sqlite-vec".into() }),
-        ];
-        if let Some(detector) = &ports.detector {
-            services.push(("voice_activity", detector.describe()));
-        }
+        let services = ports.services();
         let sessions: Arc<dyn SessionStore> = Arc::new(store.clone());
         let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::new(&store));
         let embedder = Arc::new(embeddings::RecentlyEmbedded::new(Arc::clone(&ports.embedder)));
@@ -92,9 +83,9 @@ impl App {
         Ok((Self { config, store, sessions, blobs, memories, conversation, services }, ports))
     }
 
-    /// Which backend stands behind each port.
-    pub fn describe(&self) -> Vec<(&'static str, Description)> {
-        self.services.clone()
+    /// Which backends stand behind each port, the first in line first; at least one for each.
+    pub fn describe(&self) -> Vec<(&'static str, Vec<BackendStatus>)> {
+        self.services.iter().map(|(port, backends)| (*port, backends())).collect()
     }
 
     /// Waits until no turn runs, nor anything that comes after one.
@@ -102,6 +93,9 @@ impl App {
         self.conversation.idle().await;
     }
 }
+
+/// How the backends of a port stand now.
+type Backends = Box<dyn Fn() -> Vec<BackendStatus> + Send + Sync>;
 
 /// The backends that the settings name.
 pub(crate) struct Ports {
@@ -113,6 +107,22 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
+    fn services(&self) -> Vec<(&'static str, Backends)> {
+        let (stt, llm) = (Arc::clone(&self.stt), Arc::clone(&self.llm));
+        let (tts, embedder) = (Arc::clone(&self.tts), Arc::clone(&self.embedder));
+        let mut services: Vec<(&'static str, Backends)> = vec![
+            ("speech_to_text", Box::new(move || stt.backends())),
+            ("llm", Box::new(move || llm.backends())),
+            ("text_to_speech", Box::new(move || tts.backends())),
+            ("embeddings", Box::new(move || embedder.backends())),
+            ("store", Box::new(|| vec![BackendStatus::of_engine(store())])),
+        ];
+        if let Some(detector) = self.detector.clone() {
+            services.push(("voice_activity", Box::new(move || vec![BackendStatus::of_engine(detector.describe())])));
+        }
+        services
+    }
+
     /// Each on a thread of its own: the slowest decides how long it takes.
     fn load(config: &Config) -> Result<Self, AppError> {
         let models = ModelStore::open(&config.models)?;
@@ -132,6 +142,10 @@ impl Ports {
             })
         })
     }
+}
+
+fn store() -> Description {
+    Description { backend: "sqlite", model: "sqlite-vec".into() }
 }
 
 /// What keeps silence from the local model and tells a conversation's turns apart. Without it recordings are transcribed

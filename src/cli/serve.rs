@@ -105,7 +105,7 @@ fn say_ready(address: SocketAddr, app: &App) {
     let url = format!("http://{}", SocketAddr::new(host, address.port()));
     eprintln!("ready on {url}");
     let fakes: Vec<&str> =
-        app.describe().into_iter().filter(|(_, is)| is.backend == "fake").map(|(port, _)| port).collect();
+        app.describe().into_iter().filter(|(_, all)| all.iter().any(is_fake)).map(|(port, _)| port).collect();
     if !fakes.is_empty() {
         eprintln!("  fake, without a model: {}", fakes.join(", "));
     }
@@ -117,4 +117,8 @@ fn say_ready(address: SocketAddr, app: &App) {
       -d "{{\"session_id\":\"$SESSION\",\"message\":\"Good morning, Rose.\"}}" {url}/api/chat
   Everything else: {url}/api/openapi.json. Stop with Ctrl-C."#
     );
+}
+
+fn is_fake(backend: &crate::providers::BackendStatus) -> bool {
+    backend.description.backend == "fake"
 }

@@ -90,10 +90,11 @@ impl Bench {
         let services = app
             .describe()
             .into_iter()
+            .flat_map(|(port, backends)| backends.into_iter().map(move |backend| (port, backend.description)))
             .map(|(port, description)| Service {
                 port: port.to_owned(),
                 backend: description.backend.to_owned(),
-                model: description.model.to_string(),
+                model: description.model,
             })
             .collect();
         Ok((Self { app, ports, character, limits, _data: data }, Answer::Loaded { seconds, services }))

@@ -39,7 +39,12 @@ pub struct RemoteLlmConfig {
     pub api: ApiConfig,
     /// Prompt and reply together.
     pub context_tokens: usize,
+    /// What a request with pictures goes to; `None`: the same model as every other.
+    pub vision_model: Option<String>,
 }
+
+/// Pictures in a message: <https://console.groq.com/docs/vision>.
+const GROQ_VISION: &str = "meta-llama/llama-4-scout-17b-16e-instruct";
 
 /// <https://console.groq.com/docs/openai>
 const GROQ: ApiDefaults = ApiDefaults {
@@ -142,6 +147,7 @@ impl Default for RawLocalLlm {
 #[serde(deny_unknown_fields, default)]
 struct RawRemoteLlm {
     context_tokens: Option<usize>,
+    vision_model: Option<String>,
     base_url: Option<String>,
     model: Option<String>,
     connect_timeout_ms: Option<u64>,
@@ -154,6 +160,7 @@ impl RawRemoteLlm {
         self,
         section: &'static str,
         defaults: &ApiDefaults,
+        vision_model: Option<&str>,
         used: bool,
     ) -> Result<RemoteLlmConfig, ConfigError> {
         let context_tokens = self.context_tokens.unwrap_or(8192);
@@ -167,7 +174,8 @@ impl RawRemoteLlm {
             first_byte_timeout_ms: self.first_byte_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
         };
-        Ok(RemoteLlmConfig { api: api.validate(section, defaults, used)?, context_tokens })
+        let vision_model = self.vision_model.or_else(|| vision_model.map(str::to_owned));
+        Ok(RemoteLlmConfig { api: api.validate(section, defaults, used)?, context_tokens, vision_model })
     }
 }
 
@@ -225,8 +233,8 @@ impl RawLlm {
         }
         let uses = |backend| self.backends.contains(&backend);
         Ok(LlmConfig {
-            groq: self.groq.validate("llm.groq", &GROQ, uses(LlmBackend::Groq))?,
-            openai: self.openai.validate("llm.openai", &OPENAI, uses(LlmBackend::OpenAi))?,
+            groq: self.groq.validate("llm.groq", &GROQ, Some(GROQ_VISION), uses(LlmBackend::Groq))?,
+            openai: self.openai.validate("llm.openai", &OPENAI, None, uses(LlmBackend::OpenAi))?,
             backends: self.backends,
             max_reply_tokens: self.max_reply_tokens,
             temperature: self.temperature,

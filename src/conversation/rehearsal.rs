@@ -138,7 +138,8 @@ impl Rehearsals {
                 let _ = match &delta {
                     Ok(Delta::Text(text)) => tell.send(Some(text.clone())),
                     Ok(Delta::Done(_)) => tell.send(None),
-                    Err(_) => Ok(()),
+                    // What was overheard before it is spoken in vain: the turn asks for other words.
+                    Ok(Delta::Again) | Err(_) => Ok(()),
                 };
                 if writing.send(delta).await.is_err() {
                     break;
@@ -244,7 +245,7 @@ fn since(taken: Instant, delta: Delta) -> Delta {
             usage.timing = EngineTiming { inference, queued: Duration::ZERO };
             Delta::Done(usage)
         }
-        text @ Delta::Text(_) => text,
+        other @ (Delta::Text(_) | Delta::Again) => other,
     }
 }
 

@@ -143,6 +143,10 @@ impl Listener for Reply<'_> {
         if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
+    fn has_said(&self) -> bool {
+        !self.text.is_empty()
+    }
+
     async fn end_reply(&mut self, whole: bool) -> bool {
         if self.cancel.is_cancelled() && !self.phrasing.enough() {
             self.cut = true;
@@ -167,7 +171,7 @@ impl Listener for Reply<'_> {
             vec![(text.to_owned(), spoken.to_owned())]
         };
         for (index, (text, spoken)) in pieces.into_iter().enumerate() {
-            let text = if index == 0 { text } else { format!(" {text}") };
+            let text = if index == 0 && self.text.is_empty() { text } else { format!(" {text}") };
             self.send(vec![Piece { text, spoken }]).await;
         }
     }

@@ -306,6 +306,9 @@ impl Listener for Quiet {
     async fn write(&mut self, _: &str) -> std::ops::ControlFlow<()> {
         std::ops::ControlFlow::Break(())
     }
+    fn has_said(&self) -> bool {
+        false
+    }
     async fn end_reply(&mut self, _: bool) -> bool {
         false
     }

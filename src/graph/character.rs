@@ -30,6 +30,7 @@ pub struct Lines {
     pub listening: Vec<String>,
     pub busy: Vec<String>,
     pub failed: Vec<String>,
+    pub broke_off: Vec<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,7 @@ impl Character {
             ("listening", &lines.listening),
             ("busy", &lines.busy),
             ("failed", &lines.failed),
+            ("broke_off", &lines.broke_off),
         ] {
             if of.iter().all(|line| line.trim().is_empty()) {
                 return Err(CharacterError::NoLine(name));

@@ -102,6 +102,9 @@ pub trait Listener: Send {
     /// The model's words as they come. Waits while the person's side can't take more. `Break`: enough was said.
     async fn write(&mut self, text: &str) -> ControlFlow<()>;
 
+    /// Whether any of the reply was sent, so that it can't be taken back.
+    fn has_said(&self) -> bool;
+
     /// The model's words are over. Tells whether any of them could be used. `whole` is false where the model was cut
     /// off, so that its last sentence may lack its end.
     async fn end_reply(&mut self, whole: bool) -> bool;

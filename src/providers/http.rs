@@ -7,8 +7,8 @@ use backon::{ExponentialBuilder, Retryable};
 use reqwest::{RequestBuilder, Response, StatusCode, header};
 use secrecy::ExposeSecret;
 
-use super::ProviderError;
 use super::breaker::{Breaker, Permit};
+use super::{BackendStatus, Description, ProviderError};
 use crate::config::ApiConfig;
 
 /// A service that asks for a longer wait than this is told apart as busy: nobody waits that long for a reply.
@@ -56,6 +56,12 @@ impl Service {
         Ok(Self { backend, client, config: config.clone(), breaker: Arc::new(Breaker::new(backend)), place })
     }
 
+    /// What health shows of it, with the model that it serves.
+    pub(super) fn status(&self) -> BackendStatus {
+        let description = Description { backend: self.backend, model: self.config.model.clone() };
+        BackendStatus { description, breaker: Some(self.breaker.state()) }
+    }
+
     pub(super) fn backend(&self) -> &'static str {
         self.backend
     }
@@ -68,12 +74,11 @@ impl Service {
     /// read when it returns; how that went, the caller tells the permit.
     ///
     /// # Errors
-    /// `Busy` where the breaker is open or the service asks to wait, `InvalidInput` where it refuses the request for
-    /// good, `Timeout`, else `Failed`.
+    /// `Busy` where the breaker is open or the service asks to wait, `Timeout`, else `Failed`.
     pub(super) async fn post(
         &self,
         path: &str,
-        body: impl Fn(RequestBuilder) -> RequestBuilder,
+        body: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
     ) -> Result<(Response, Permit), ProviderError> {
         let attempt = || async {
             let permit = self.breaker.acquire().map_err(|wait| Attempt {
@@ -147,12 +152,8 @@ impl Service {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::PAYMENT_REQUIRED => {
                 Attempt { again: false, ..retried(failed(format!("HTTP {status}"))) }
             }
-            _ => Attempt {
-                error: ProviderError::InvalidInput { backend: self.backend, reason: format!("HTTP {status}") },
-                again: false,
-                fault: false,
-                retry_after: None,
-            },
+            // It may be the service's own limit, or a model that it retired: another backend may take the request.
+            _ => Attempt { error: failed(format!("HTTP {status}")), again: false, fault: false, retry_after: None },
         })
     }
 

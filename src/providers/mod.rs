@@ -1,9 +1,9 @@
 //! The ports and their adapters: each capability a trait in its folder, each backend a file beside it.
 //! Which backend serves is answered by that port's `build()`, from config.
 
+pub mod breaker;
 #[cfg(any(feature = "stt-whisper", feature = "llm-llama", feature = "tts-piper", feature = "candle"))]
 mod cores;
-pub mod breaker;
 pub mod embeddings;
 mod error;
 mod http;
@@ -25,4 +25,18 @@ pub struct Description {
     pub backend: &'static str,
     /// The model it serves, as its maker names it.
     pub model: String,
+}
+
+/// What health shows of one of the backends behind a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendStatus {
+    pub description: Description,
+    /// `None` for an engine inside the process.
+    pub breaker: Option<breaker::BreakerState>,
+}
+
+impl BackendStatus {
+    pub fn of_engine(description: Description) -> Self {
+        Self { description, breaker: None }
+    }
 }

@@ -117,7 +117,8 @@ async fn attempt_reply(
     let mut request = request(state, &context.ports.settings, messages.to_vec(), enough.clone());
     request.sampling.seed = request.sampling.seed.map(|seed| seed.wrapping_add(attempt));
     let started = Instant::now();
-    let outcome = match generate(request, context, &enough, started).await {
+    let grounds = || grounds(state);
+    let outcome = match generate(request, context, &enough, started, grounds).await {
         Err(ProviderError::Cancelled) => Outcome { usage: None, whole: false, failed: None },
         other => other?,
     };
@@ -130,6 +131,8 @@ async fn attempt_reply(
         Some(error) if !usable => Err(error.into()),
         Some(error) => {
             warn!(error = %error, "the reply broke off; what was said of it stands");
+            let line = Lines::fresh(&context.ports.character.lines.broke_off, &[]);
+            context.listener.recite(line, line).await;
             Ok((timing, usable))
         }
         None => Ok((timing, usable)),
@@ -148,6 +151,7 @@ async fn generate(
     context: &mut Context<'_>,
     enough: &CancellationToken,
     started: Instant,
+    grounds: impl Fn() -> Grounds + Send,
 ) -> Result<Outcome, ProviderError> {
     let mut stream = context.ports.llm.stream(request).await?;
     let mut first = true;
@@ -162,6 +166,9 @@ async fn generate(
                     enough.cancel();
                 }
             }
+            // Nothing of it was said yet, so the next backend answers as if it had been the first.
+            Ok(Delta::Again) if !context.listener.has_said() => context.listener.begin_reply(grounds()),
+            Ok(Delta::Again) => break,
             Ok(Delta::Done(usage)) => {
                 let whole = usage.finish == Finish::Stop;
                 return Ok(Outcome { usage: Some(usage), whole, failed: None });

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{BuildError, Description, ProviderError};
+use super::{BackendStatus, BuildError, Description, ProviderError};
 use crate::config::{EmbeddingsBackend, EmbeddingsConfig};
 use crate::domain::embedding::Embedding;
 use crate::domain::stage::EngineTiming;
@@ -23,6 +23,11 @@ pub use recent::RecentlyEmbedded;
 #[async_trait]
 pub trait Embedder: Send + Sync {
     fn describe(&self) -> Description;
+
+    /// Every backend that may answer, the first in line first.
+    fn backends(&self) -> Vec<BackendStatus> {
+        vec![BackendStatus::of_engine(self.describe())]
+    }
 
     /// The width of every embedding.
     fn dimension(&self) -> usize;

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{BuildError, Description, Place, ProviderError};
+use super::{BackendStatus, BuildError, Description, Place, ProviderError};
 use crate::config::{LlmBackend, LlmConfig, RemoteLlmConfig};
 use crate::domain::ids::SessionId;
 use crate::domain::image::Image;
@@ -78,17 +78,18 @@ fn local(_config: &LlmConfig, _models: &ModelStore) -> Result<Arc<dyn LanguageMo
     Err(ProviderError::NotEnabled { backend: "local", feature: "llm-llama" }.into())
 }
 
-fn remote(
-    backend: &'static str,
-    config: &RemoteLlmConfig,
-    place: Place,
-) -> Result<Arc<dyn LanguageModel>, BuildError> {
+fn remote(backend: &'static str, config: &RemoteLlmConfig, place: Place) -> Result<Arc<dyn LanguageModel>, BuildError> {
     Ok(Arc::new(OpenAiLanguageModel::new(backend, config, place)?))
 }
 
 #[async_trait]
 pub trait LanguageModel: Send + Sync {
     fn describe(&self) -> Description;
+
+    /// Every backend that may answer, the first in line first.
+    fn backends(&self) -> Vec<BackendStatus> {
+        vec![BackendStatus::of_engine(self.describe())]
+    }
 
     /// Prompt and reply together, in tokens.
     fn context_tokens(&self) -> usize;
@@ -179,6 +180,9 @@ impl Default for Sampling {
 #[derive(Clone, PartialEq)]
 pub enum Delta {
     Text(String),
+    /// The backend broke off, and the next one is about to answer anew: what came before is no part of the reply. Who has
+    /// said some of it already drops the stream.
+    Again,
     /// The last item of a stream that ended well.
     Done(Usage),
 }
@@ -216,6 +220,7 @@ pub async fn collect(backend: &'static str, mut stream: GenerationStream) -> Res
     while let Some(delta) = stream.next().await {
         match delta? {
             Delta::Text(piece) => text.push_str(&piece),
+            Delta::Again => text.clear(),
             Delta::Done(usage) => return Ok(Generation { text, usage }),
         }
     }

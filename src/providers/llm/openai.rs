@@ -1,5 +1,6 @@
 //! A language model behind the OpenAI protocol's chat completions: Groq, vLLM, TGI, llama-server.
-//! Format: <https://platform.openai.com/docs/api-reference/chat-streaming>, <https://console.groq.com/docs/openai>.
+//! Format: <https://platform.openai.com/docs/api-reference/chat-streaming>, <https://console.groq.com/docs/openai>;
+//! pictures: <https://console.groq.com/docs/vision>.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::config::RemoteLlmConfig;
 use crate::domain::stage::EngineTiming;
 use crate::providers::breaker::Permit;
 use crate::providers::http::Service;
-use crate::providers::{Description, Place, ProviderError};
+use crate::providers::{BackendStatus, Description, Place, ProviderError};
 
 /// English runs at about 4 characters a token; this errs high.
 const CHARS_PER_TOKEN: usize = 3;
@@ -30,6 +31,8 @@ const MOST_STOPS: usize = 4;
 pub struct OpenAiLanguageModel {
     service: Arc<Service>,
     context_tokens: usize,
+    /// What a request with pictures goes to; `None`: the same model as every other.
+    vision_model: Option<String>,
 }
 
 impl OpenAiLanguageModel {
@@ -37,12 +40,14 @@ impl OpenAiLanguageModel {
     /// `Failed` where the machine's TLS can't be set up.
     pub fn new(backend: &'static str, config: &RemoteLlmConfig, place: Place) -> Result<Self, ProviderError> {
         let service = Arc::new(Service::new(backend, &config.api, place)?);
-        Ok(Self { service, context_tokens: config.context_tokens })
+        Ok(Self { service, context_tokens: config.context_tokens, vision_model: config.vision_model.clone() })
     }
 
     fn body(&self, request: &GenerationRequest) -> Value {
+        let pictures = request.messages.iter().any(|message| !message.images.is_empty());
+        let vision_model = self.vision_model.as_ref().filter(|_| pictures);
         let mut body = json!({
-            "model": self.service.config().model,
+            "model": vision_model.unwrap_or(&self.service.config().model),
             "messages": request.messages.iter().map(message).collect::<Vec<_>>(),
             "max_tokens": request.max_tokens,
             "temperature": request.sampling.temperature,
@@ -76,6 +81,10 @@ fn message(message: &ChatMessage) -> Value {
 impl LanguageModel for OpenAiLanguageModel {
     fn describe(&self) -> Description {
         Description { backend: self.service.backend(), model: self.service.config().model.clone() }
+    }
+
+    fn backends(&self) -> Vec<BackendStatus> {
+        vec![self.service.status()]
     }
 
     fn context_tokens(&self) -> usize {

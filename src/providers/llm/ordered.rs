@@ -1,14 +1,15 @@
 //! Several backends, one behind the other: the next one answers where the one before could not.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::StreamExt;
 
-use super::{GenerationRequest, GenerationStream, LanguageModel};
-use crate::providers::{Description, ProviderError};
+use super::{Delta, GenerationRequest, GenerationStream, LanguageModel};
+use crate::providers::{BackendStatus, Description, ProviderError};
 
-/// Falls back until the first piece of a reply has come, never after it.
+/// Falls back silently until the first piece of a reply has come, after it with [`Delta::Again`].
 pub struct Ordered {
     first: Arc<dyn LanguageModel>,
     rest: Vec<Arc<dyn LanguageModel>>,
@@ -31,6 +32,10 @@ impl LanguageModel for Ordered {
         self.first.describe()
     }
 
+    fn backends(&self) -> Vec<BackendStatus> {
+        self.all().flat_map(|backend| backend.backends()).collect()
+    }
+
     /// What fits each of them.
     fn context_tokens(&self) -> usize {
         self.all().map(|backend| backend.context_tokens()).min().unwrap_or(0)
@@ -42,24 +47,73 @@ impl LanguageModel for Ordered {
     }
 
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
-        let mut left = 1 + self.rest.len();
-        for backend in self.all() {
-            left -= 1;
-            let failed = match begin(backend.as_ref(), request.clone()).await {
-                Err(error) if error.may_fall_back() && left > 0 => error,
-                outcome => return outcome,
-            };
-            tracing::warn!(
-                llm.backend = backend.describe().backend,
-                error = %failed,
-                "the language model did not answer, the next one is asked"
-            );
-        }
-        unreachable!("the last backend's outcome is returned")
+        let mut left: VecDeque<_> = self.all().cloned().collect();
+        let (backend, stream) = next_that_begins(&mut left, &request).await?;
+        let answering = Answering { request, left, backend, stream: Some(stream) };
+        Ok(Box::pin(futures::stream::unfold(Some(answering), |answering| async move {
+            let mut answering = answering?;
+            let item = answering.next().await?;
+            let more = matches!(item, Ok(Delta::Text(_) | Delta::Again));
+            Some((item, more.then_some(answering)))
+        })))
     }
 
     async fn prepare(&self, request: &GenerationRequest) -> Result<(), ProviderError> {
         self.first.prepare(request).await
+    }
+}
+
+/// A reply on its way, and who answers should it break off.
+struct Answering {
+    request: GenerationRequest,
+    left: VecDeque<Arc<dyn LanguageModel>>,
+    backend: &'static str,
+    /// `None` once it broke off: the next backend is asked when the reply is read on.
+    stream: Option<GenerationStream>,
+}
+
+impl Answering {
+    async fn next(&mut self) -> Option<Result<Delta, ProviderError>> {
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => match next_that_begins(&mut self.left, &self.request).await {
+                Ok((backend, stream)) => {
+                    self.backend = backend;
+                    stream
+                }
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        let broken = ProviderError::Failed { backend: self.backend, reason: "the reply broke off".into() };
+        match stream.next().await.unwrap_or(Err(broken)) {
+            Err(error) if error.may_fall_back() && !self.left.is_empty() && !self.request.cancel.is_cancelled() => {
+                tracing::warn!(llm.backend = self.backend, error = %error, "a reply broke off, the next one is asked");
+                Some(Ok(Delta::Again))
+            }
+            item => {
+                self.stream = Some(stream);
+                Some(item)
+            }
+        }
+    }
+}
+
+/// The first of `backends` that answers, which leaves the queue with those before it. At least one must be there.
+async fn next_that_begins(
+    backends: &mut VecDeque<Arc<dyn LanguageModel>>,
+    request: &GenerationRequest,
+) -> Result<(&'static str, GenerationStream), ProviderError> {
+    loop {
+        let backend = backends.pop_front().expect("a caller asks only where a backend is left");
+        let name = backend.describe().backend;
+        match begin(backend.as_ref(), request.clone()).await {
+            Err(error) if error.may_fall_back() && !backends.is_empty() => tracing::warn!(
+                llm.backend = name,
+                error = %error,
+                "the language model did not answer, the next one is asked"
+            ),
+            outcome => return outcome.map(|stream| (name, stream)),
+        }
     }
 }
 

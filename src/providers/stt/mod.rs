@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::vad::VoiceActivityDetector;
-use super::{BuildError, Description, ProviderError};
+use super::{BackendStatus, BuildError, Description, ProviderError};
 use crate::config::{SttBackend, SttConfig};
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
@@ -28,6 +28,11 @@ pub use whisper::Whisper;
 #[async_trait]
 pub trait SpeechToText: Send + Sync {
     fn describe(&self) -> Description;
+
+    /// Every backend that may answer, the first in line first.
+    fn backends(&self) -> Vec<BackendStatus> {
+        vec![BackendStatus::of_engine(self.describe())]
+    }
 
     /// # Errors
     /// `InvalidInput` where the clip is not at [`SampleRate::SPEECH`](crate::domain::audio::SampleRate::SPEECH) or the

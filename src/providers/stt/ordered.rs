@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{SpeechToText, Transcription, TranscriptionRequest};
-use crate::providers::{Description, ProviderError};
+use crate::providers::{BackendStatus, Description, ProviderError};
 
 pub struct Ordered {
     first: Arc<dyn SpeechToText>,
@@ -23,6 +23,10 @@ impl SpeechToText for Ordered {
     /// Of the backend that is tried first.
     fn describe(&self) -> Description {
         self.first.describe()
+    }
+
+    fn backends(&self) -> Vec<BackendStatus> {
+        std::iter::once(&self.first).chain(&self.rest).flat_map(|backend| backend.backends()).collect()
     }
 
     async fn transcribe(&self, request: TranscriptionRequest) -> Result<Transcription, ProviderError> {

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{BuildError, Description, ProviderError};
+use super::{BackendStatus, BuildError, Description, ProviderError};
 use crate::config::{TtsBackend, TtsConfig};
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
@@ -73,6 +73,11 @@ fn local(_config: &TtsConfig, _models: &ModelStore) -> Result<Arc<dyn TextToSpee
 #[async_trait]
 pub trait TextToSpeech: Send + Sync {
     fn describe(&self) -> Description;
+
+    /// Every backend that may answer, the first in line first.
+    fn backends(&self) -> Vec<BackendStatus> {
+        vec![BackendStatus::of_engine(self.describe())]
+    }
 
     /// The rate of every chunk.
     fn sample_rate(&self) -> SampleRate;

@@ -7,7 +7,7 @@ use futures::StreamExt;
 
 use super::{SpeechRequest, SpeechStream, TextToSpeech};
 use crate::domain::audio::SampleRate;
-use crate::providers::{Description, ProviderError};
+use crate::providers::{BackendStatus, Description, ProviderError};
 
 /// Falls back until the first chunk of a sentence has come, never after it.
 pub struct Ordered {
@@ -39,6 +39,10 @@ impl TextToSpeech for Ordered {
     /// Of the backend that is tried first.
     fn describe(&self) -> Description {
         self.first.describe()
+    }
+
+    fn backends(&self) -> Vec<BackendStatus> {
+        std::iter::once(&self.first).chain(&self.rest).flat_map(|backend| backend.backends()).collect()
     }
 
     fn sample_rate(&self) -> SampleRate {

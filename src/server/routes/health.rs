@@ -9,6 +9,8 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::providers::BackendStatus;
+use crate::providers::breaker::BreakerState;
 use crate::server::state::Server;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -32,10 +34,37 @@ pub(crate) struct Health {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ServiceHealth {
-    /// The config's name of it, such as `local` or `fake`.
+    /// The config's name of the first in line, such as `local` or `fake`.
     backend: &'static str,
     model: String,
     ready: bool,
+    /// All that may answer, in the order in which they are asked.
+    backends: Vec<BackendHealth>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BackendHealth {
+    backend: &'static str,
+    model: String,
+    /// `closed`: it is asked. `open`: it failed five times in a row and isn't asked for a minute. `half_open`: one call is
+    /// trying it. Left out for an engine inside the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    breaker: Option<BreakerState>,
+}
+
+impl ServiceHealth {
+    /// `None` where nothing stands behind the port.
+    fn new(backends: Vec<BackendStatus>) -> Option<Self> {
+        let first = backends.first()?.description.clone();
+        let health = |status: BackendStatus| BackendHealth {
+            backend: status.description.backend,
+            model: status.description.model,
+            breaker: status.breaker,
+        };
+        let backends = backends.into_iter().map(health).collect();
+        Some(Self { backend: first.backend, model: first.model, ready: true, backends })
+    }
 }
 
 /// 200 once everything is ready, 503 before.
@@ -50,13 +79,13 @@ pub(crate) async fn health(State(server): State<Server>) -> impl IntoResponse {
         .map(|app| app.describe())
         .unwrap_or_default()
         .into_iter()
-        .map(|(port, is)| (port, ServiceHealth { backend: is.backend, model: is.model, ready: true }))
+        .filter_map(|(port, backends)| Some((port, ServiceHealth::new(backends)?)))
         .collect();
     let (code, status) = if services.is_empty() {
         (StatusCode::SERVICE_UNAVAILABLE, HealthStatus::Starting)
     } else {
         (StatusCode::OK, HealthStatus::Ready)
     };
-    let fake = services.values().any(|service| service.backend == "fake");
+    let fake = services.values().flat_map(|service| &service.backends).any(|backend| backend.backend == "fake");
     (code, Json(Health { status, version: env!("CARGO_PKG_VERSION"), fake, services }))
 }

@@ -2,6 +2,7 @@
 
 mod everyday;
 mod long;
+mod services;
 
 use rose::app::App;
 use rose::conversation::{Outcome, Speak, TurnInput, TurnRequest, collect};

@@ -49,6 +49,7 @@ pub(super) async fn streams_and_then_says_that_it_is_done(make: Make) {
     let usage = loop {
         match stream.next().await.expect("an end").expect("no error") {
             Delta::Text(text) => pieces.push(text),
+            Delta::Again => panic!("one backend doesn't fall back"),
             Delta::Done(usage) => break usage,
         }
     };
@@ -77,6 +78,7 @@ pub(super) async fn stops_within_one_token_when_cancelled(make: Make) {
     let usage = loop {
         match stream.next().await.expect("an end").expect("no error") {
             Delta::Text(_) => more += 1,
+            Delta::Again => panic!("one backend doesn't fall back"),
             Delta::Done(usage) => break usage,
         }
     };

@@ -59,6 +59,7 @@ async fn answer(model: &Arc<dyn LanguageModel>, request: GenerationRequest) -> G
 async fn piece(stream: &mut GenerationStream) -> String {
     match stream.next().await {
         Some(Ok(Delta::Text(text))) => text,
+        Some(Ok(Delta::Again)) => panic!("the reply began anew"),
         Some(Ok(Delta::Done(_))) => panic!("the reply ended early"),
         Some(Err(error)) => panic!("the reply broke off: {error}"),
         None => panic!("the stream ended without its end"),

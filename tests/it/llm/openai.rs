@@ -12,12 +12,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::StreamExt;
 use rose::config::{ApiConfig, FakeLlmConfig, RemoteLlmConfig, Timeouts};
-use rose::providers::llm::{FakeLanguageModel, Finish, LanguageModel, OpenAiLanguageModel, Ordered, collect};
+use rose::domain::image::{Image, ImageFormat};
+use rose::domain::message::Role;
+use rose::providers::breaker::BreakerState;
+use rose::providers::llm::{
+    ChatMessage, Delta, FakeLanguageModel, Finish, LanguageModel, OpenAiLanguageModel, Ordered, collect,
+};
 use rose::providers::{Place, ProviderError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{answer, ask};
+use super::contract::contract;
+use super::{Room, answer, ask};
 
 /// What the stand-in does with one request.
 #[derive(Clone, Copy)]
@@ -57,6 +63,10 @@ async fn stand_in(acts: &[Act]) -> StandIn {
 }
 
 fn model(base_url: String, place: Place) -> Arc<dyn LanguageModel> {
+    with_context(base_url, place, 512)
+}
+
+fn with_context(base_url: String, place: Place, context_tokens: usize) -> Arc<dyn LanguageModel> {
     let config = RemoteLlmConfig {
         api: ApiConfig {
             base_url,
@@ -68,7 +78,8 @@ fn model(base_url: String, place: Place) -> Arc<dyn LanguageModel> {
                 idle: Duration::from_millis(400),
             },
         },
-        context_tokens: 512,
+        context_tokens,
+        vision_model: Some("meta-llama/llama-4-scout-17b-16e-instruct".into()),
     };
     Arc::new(OpenAiLanguageModel::new("groq", &config, place).unwrap())
 }
@@ -147,9 +158,9 @@ async fn a_wait_that_nobody_would_wait_is_told_at_once() {
 
 #[tokio::test]
 async fn what_no_retry_mends_is_asked_once() {
-    for (status, falls_back) in [(400, false), (401, true), (403, true), (404, true), (413, false), (422, false)] {
+    for status in [400, 401, 403, 404, 413, 422, 498] {
         let groq = stand_in(&[Act::Status(status)]).await;
-        assert_eq!(failure(&groq.model).await.may_fall_back(), falls_back, "{status}");
+        assert!(failure(&groq.model).await.may_fall_back(), "{status}");
         assert_eq!(groq.seen.requests.lock().unwrap().len(), 1, "{status}");
     }
 }
@@ -208,7 +219,7 @@ async fn a_cancelled_reply_ends_and_says_so() {
     let cancel = request.cancel.clone();
     let mut stream = groq.model.stream(request).await.unwrap();
     cancel.cancel();
-    let Some(Ok(rose::providers::llm::Delta::Done(usage))) = stream.next().await else { panic!("it ends well") };
+    let Some(Ok(Delta::Done(usage))) = stream.next().await else { panic!("it ends well") };
     assert_eq!(usage.finish, Finish::Cancelled);
 }
 
@@ -217,4 +228,97 @@ async fn nothing_secret_stands_in_an_error() {
     let groq = stand_in(&[Act::Status(401)]).await;
     let error = format!("{0} {0:?}", failure(&groq.model).await);
     assert!(!error.contains("gsk_test") && !error.contains("sea"), "{error}");
+}
+
+/// The fake behind the protocol: what the contract promises must come through it.
+fn served(room: Room) -> Arc<dyn LanguageModel> {
+    let fake = FakeLanguageModel::new(&FakeLlmConfig {
+        context_tokens: 4096,
+        concurrency: room.places,
+        first_token_delay: Duration::ZERO,
+        token_delay: Duration::ZERO,
+    });
+    let router = axum::Router::new().route("/v1/chat/completions", post(serve_fake)).with_state(Arc::new(fake));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(TcpListener::from_std(listener).unwrap(), router).await.unwrap() });
+    with_context(base_url, Place::Last, room.context_tokens)
+}
+
+async fn serve_fake(State(fake): State<Arc<FakeLanguageModel>>, body: axum::Json<Value>) -> Response {
+    let message = |message: &Value| {
+        let role = match message["role"].as_str().unwrap() {
+            "system" => Role::System,
+            "assistant" => Role::Assistant,
+            _ => Role::User,
+        };
+        ChatMessage::new(role, message["content"].as_str().unwrap())
+    };
+    let mut request = super::request(body["messages"].as_array().unwrap().iter().map(message).collect());
+    request.max_tokens = body["max_tokens"].as_u64().unwrap() as usize;
+    let stops = body.get("stop").and_then(Value::as_array).cloned().unwrap_or_default();
+    request.stop = stops.iter().map(|stop| stop.as_str().unwrap().to_owned()).collect();
+    let stream = match fake.stream(request).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "30")], error.to_string()).into_response();
+        }
+    };
+    let events = stream.map(|delta| {
+        Ok::<_, std::io::Error>(match delta.unwrap() {
+            Delta::Text(text) => chunk(&text),
+            Delta::Again => panic!("one model doesn't fall back"),
+            Delta::Done(usage) => {
+                let reason = if usage.finish == Finish::Length { "length" } else { "stop" };
+                let choice = json!({"index": 0, "delta": {}, "finish_reason": reason});
+                let counts =
+                    json!({"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens});
+                let (end, counts) = (json!({"choices": [choice]}), json!({"choices": [], "usage": counts}));
+                format!("data: {end}\n\ndata: {counts}\n\ndata: [DONE]\n\n")
+            }
+        })
+    });
+    ([("content-type", "text/event-stream")], Body::from_stream(events)).into_response()
+}
+
+// Its places and its cache are the service's own matter; a full one answers 429, which is tested above.
+contract!(
+    served,
+    streams_and_then_says_that_it_is_done,
+    stops_within_one_token_when_cancelled,
+    is_cancelled_before_it_begins,
+    gives_its_place_back_when_dropped,
+    ends_at_the_token_limit,
+    ends_before_a_stop_text,
+    counts_tokens,
+    refuses_a_prompt_that_does_not_fit,
+    refuses_a_prompt_without_messages,
+    takes_every_script,
+    keeps_sessions_apart
+);
+
+#[tokio::test]
+async fn a_picture_goes_to_the_model_that_sees() {
+    let groq = stand_in(&[]).await;
+    let mut request = ask("What is this?");
+    let bytes = axum::body::Bytes::from_static(b"not looked at");
+    request.messages[1].images.push(Image { bytes, format: ImageFormat::Png });
+    answer(&groq.model, request).await;
+    let requests = groq.seen.requests.lock().unwrap();
+    let body = &requests[0].1;
+    assert_eq!(body["model"], "meta-llama/llama-4-scout-17b-16e-instruct");
+    let parts = &body["messages"][1]["content"];
+    assert_eq!(parts[0], json!({"type": "text", "text": "What is this?"}));
+    assert_eq!(parts[1]["image_url"]["url"], "data:image/png;base64,bm90IGxvb2tlZCBhdA==");
+}
+
+#[tokio::test]
+async fn health_is_told_that_the_breaker_opened() {
+    let groq = stand_in(&[Act::Garbage; 5]).await;
+    assert_eq!(groq.model.backends()[0].breaker, Some(BreakerState::Closed));
+    for _ in 0..5 {
+        failure(&groq.model).await;
+    }
+    assert_eq!(groq.model.backends()[0].breaker, Some(BreakerState::Open));
 }

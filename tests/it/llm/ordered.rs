@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::stream;
+use futures::{StreamExt, stream};
 use rose::config::FakeLlmConfig;
 use rose::providers::llm::{
     Delta, FakeLanguageModel, GenerationRequest, GenerationStream, LanguageModel, Ordered, collect,
@@ -63,8 +63,29 @@ async fn the_next_answers_where_the_first_fails_before_its_first_piece() {
 }
 
 #[tokio::test]
-async fn nothing_is_said_twice() {
+async fn the_next_answers_anew_where_a_reply_breaks_off() {
+    // With an error, and with an end that is none.
+    for items in [vec![Ok(Delta::Text("Half a".into())), Err(failed())], vec![Ok(Delta::Text("Half a".into()))]] {
+        let model = before_a_fake(items);
+        let mut stream = model.stream(ask("Hello there.")).await.expect("the first piece came");
+        assert!(matches!(stream.next().await, Some(Ok(Delta::Text(half))) if half == "Half a"));
+        assert!(matches!(stream.next().await, Some(Ok(Delta::Again))));
+        let whole = collect("broken", stream).await.expect("the fake answers");
+        let alone = answer(&before_a_fake(vec![Err(failed())]), ask("Hello there.")).await;
+        assert_eq!(whole.text, alone.text, "nothing of the first is left in it");
+    }
+}
+
+#[tokio::test]
+async fn collecting_leaves_out_what_broke_off() {
     let model = before_a_fake(vec![Ok(Delta::Text("Half a".into())), Err(failed())]);
+    assert!(!answer(&model, ask("Hello there.")).await.text.contains("Half a"));
+}
+
+#[tokio::test]
+async fn the_last_one_to_break_off_ends_the_reply() {
+    let broken = || Arc::new(Broken { items: vec![Ok(Delta::Text("Half a".into())), Err(failed())] });
+    let model = Ordered::new(broken(), vec![broken()]);
     let stream = model.stream(ask("Hello.")).await.expect("the first piece came");
     assert!(matches!(collect("broken", stream).await, Err(ProviderError::Failed { .. })));
 }
