@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, Overrides};
+use crate::config::{Config, ConfigError, Overrides, Profile};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,6 +57,10 @@ struct Settings {
     /// The set of models: tiny or laptop [default: tiny]
     #[arg(long = "models", global = true, value_name = "SET")]
     model_set: Option<String>,
+    /// Which backends serve: offline (in this process), production (Groq, ElevenLabs, Together) or benchmark (in this
+    /// process, drawing no lots); the settings outrank it [default: offline]
+    #[arg(long, global = true, value_name = "PROFILE")]
+    profile: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -105,6 +109,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         data_dir: cli.settings.data_dir,
         models_dir: cli.settings.models_dir,
         model_set: cli.settings.model_set,
+        profile: cli.settings.profile.map(|name| name.parse::<Profile>()).transpose()?,
         settings: Vec::new(),
     };
     match cli.command {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::Deserialize;
 
 use super::ConfigError;
 
@@ -42,7 +43,8 @@ pub(super) struct ApiDefaults {
 }
 
 /// What the settings say; `None` where they are silent.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct RawApi {
     pub(super) base_url: Option<String>,
     pub(super) model: Option<String>,

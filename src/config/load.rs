@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, LlmBackend, LlmConfig, LogConfig,
-    MemoryConfig, ModelsConfig, RealtimeConfig, ServerConfig, SttBackend, SttConfig, TtsBackend, TtsConfig, VadConfig,
-    conversation::RawConversation, data::RawData, embeddings::RawEmbeddings, llm::RawLlm, log::RawLog,
+    MemoryConfig, ModelsConfig, Profile, RealtimeConfig, ServerConfig, SttBackend, SttConfig, TtsBackend, TtsConfig,
+    VadConfig, conversation::RawConversation, data::RawData, embeddings::RawEmbeddings, llm::RawLlm, log::RawLog,
     memory::RawMemory, models::RawModels, realtime::RawRealtime, server::RawServer, stt::RawStt, tts::RawTts,
     vad::RawVad,
 };
@@ -40,6 +40,8 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
     pub models_dir: Option<PathBuf>,
     pub model_set: Option<String>,
+    /// Outranked by the file and the environment.
+    pub profile: Option<Profile>,
     /// Any other key and its value, as in `("stt.local.threads", "1")`; these outrank the rest.
     pub settings: Vec<(String, String)>,
 }
@@ -95,11 +97,22 @@ impl Config {
             .with_list_parse_key("llm.backends")
             .with_list_parse_key("tts.backends")
             .with_list_parse_key("embeddings.backends")
+            .with_list_parse_key("tts.elevenlabs.voices")
+            .with_list_parse_key("tts.openai.voices")
             .with_list_parse_key("server.allowed_origins")
             .with_list_parse_key("server.trusted_proxies")
             .try_parsing(true);
-        let mut builder =
-            config::Config::builder().add_source(file.format(config::FileFormat::Toml)).add_source(environment);
+        let mut builder = config::Config::builder();
+        if let Some(profile) = overrides.profile {
+            let unreadable = |error| ConfigError::Unreadable(format!("the profile can't be applied: {error}"));
+            for (key, backend) in profile.backends() {
+                builder = builder.set_default(key, vec![backend]).map_err(unreadable)?;
+            }
+            if let Some(seed) = profile.seed() {
+                builder = builder.set_default("llm.seed", seed).map_err(unreadable)?;
+            }
+        }
+        builder = builder.add_source(file.format(config::FileFormat::Toml)).add_source(environment);
         for (key, value) in &overrides.settings {
             let value = match key.ends_with(".backends") {
                 true => config::Value::from(vec![value.clone()]),
@@ -214,5 +227,23 @@ mod tests {
     fn an_unknown_key_is_refused_by_name() {
         let error = parse("[server]\nbindd = \"127.0.0.1:1\"").expect_err("no such key");
         assert!(error.to_string().contains("bindd"), "{error}");
+    }
+
+    #[test]
+    fn a_profile_names_backends_and_the_settings_outrank_it() {
+        let load = |profile: Option<Profile>, settings: &[(&str, &str)]| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let file = folder.path().join("rose.toml");
+            std::fs::write(&file, "[llm]\nbackends = [\"fake\"]\n").expect("a file");
+            let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            Config::load(&Overrides { file: Some(file), profile, settings, ..Overrides::default() })
+        };
+        let benchmark = load(Some(Profile::Benchmark), &[]).expect("no key is needed");
+        assert_eq!((benchmark.llm.seed, benchmark.llm.backends), (Some(1), vec![LlmBackend::Fake]));
+        assert_eq!(load(None, &[]).expect("no key is needed").llm.seed, None);
+        let others = [("stt.backends", "fake"), ("embeddings.backends", "fake")];
+        let missing = load(Some(Profile::Production), &others).expect_err("the voice needs a key").to_string();
+        assert!(missing.starts_with("ELEVENLABS_API_KEY is not set"), "{missing}");
+        assert!("cloud".parse::<Profile>().expect_err("no such profile").to_string().contains("production"));
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{ConfigError, ModelReference};
+use super::api::{ApiDefaults, RawApi};
+use super::{ApiConfig, ConfigError, ModelReference};
 
 #[derive(Debug, Clone)]
 pub struct SttConfig {
@@ -13,6 +14,9 @@ pub struct SttConfig {
     /// ISO 639-1; `None` lets the model judge.
     pub language: Option<String>,
     pub local: LocalSttConfig,
+    pub groq: ApiConfig,
+    /// Any service that speaks the OpenAI protocol.
+    pub openai: ApiConfig,
     pub fake: FakeSttConfig,
 }
 
@@ -20,8 +24,25 @@ pub struct SttConfig {
 #[serde(rename_all = "lowercase")]
 pub enum SttBackend {
     Local,
+    Groq,
+    OpenAi,
     Fake,
 }
+
+/// <https://console.groq.com/docs/speech-to-text>
+const GROQ: ApiDefaults = ApiDefaults {
+    base_url: "https://api.groq.com/openai/v1",
+    model: "whisper-large-v3-turbo",
+    key_variable: "GROQ_API_KEY",
+    key_needed: true,
+};
+
+const OPENAI: ApiDefaults = ApiDefaults {
+    base_url: "http://127.0.0.1:8000/v1",
+    model: "default",
+    key_variable: "OPENAI_API_KEY",
+    key_needed: false,
+};
 
 #[derive(Debug, Clone)]
 pub struct LocalSttConfig {
@@ -48,6 +69,8 @@ pub(super) struct RawStt {
     backends: Vec<SttBackend>,
     language: Option<String>,
     local: RawLocalStt,
+    groq: RawApi,
+    openai: RawApi,
     fake: RawFakeStt,
 }
 
@@ -57,6 +80,8 @@ impl Default for RawStt {
             backends: vec![SttBackend::Local],
             language: None,
             local: RawLocalStt::default(),
+            groq: RawApi::default(),
+            openai: RawApi::default(),
             fake: RawFakeStt::default(),
         }
     }
@@ -94,12 +119,19 @@ impl Default for RawFakeStt {
 impl RawStt {
     pub(super) fn validate(self) -> Result<SttConfig, ConfigError> {
         if self.backends.is_empty() {
-            return Err(ConfigError::invalid("stt.backends", "empty", "name at least one of local, fake"));
+            return Err(ConfigError::invalid(
+                "stt.backends",
+                "empty",
+                "name at least one of local, groq, openai, fake",
+            ));
         }
         if self.local.threads == 0 {
             return Err(ConfigError::invalid("stt.local.threads", 0, "give at least 1"));
         }
+        let uses = |backend| self.backends.contains(&backend);
         Ok(SttConfig {
+            groq: self.groq.validate("stt.groq", &GROQ, uses(SttBackend::Groq))?,
+            openai: self.openai.validate("stt.openai", &OPENAI, uses(SttBackend::OpenAi))?,
             backends: self.backends,
             language: self.language,
             local: LocalSttConfig {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{ConfigError, ModelReference};
+use super::api::{ApiDefaults, RawApi};
+use super::{ApiConfig, ConfigError, ModelReference};
 use crate::domain::audio::SampleRate;
 
 #[derive(Debug, Clone)]
@@ -14,6 +15,9 @@ pub struct TtsConfig {
     /// 1 is the voice's own pace.
     pub speed: f32,
     pub local: LocalTtsConfig,
+    pub elevenlabs: RemoteTtsConfig,
+    /// Any service that speaks the OpenAI protocol.
+    pub openai: RemoteTtsConfig,
     pub fake: FakeTtsConfig,
 }
 
@@ -21,8 +25,54 @@ pub struct TtsConfig {
 #[serde(rename_all = "lowercase")]
 pub enum TtsBackend {
     Local,
+    ElevenLabs,
+    OpenAi,
     Fake,
 }
+
+#[derive(Debug, Clone)]
+pub struct RemoteTtsConfig {
+    pub api: ApiConfig,
+    /// As the service names them, the default first; at least one.
+    pub voices: Vec<String>,
+    /// Of the sound that the service sends.
+    pub sample_rate: SampleRate,
+}
+
+/// What a voice's service does where the settings are silent.
+struct VoiceDefaults {
+    api: ApiDefaults,
+    voice: &'static str,
+    sample_rate_hz: u32,
+    /// The rates that it can send; empty: the settings know.
+    sample_rates_hz: &'static [u32],
+}
+
+/// <https://elevenlabs.io/docs/api-reference/text-to-speech/stream>
+const ELEVENLABS: VoiceDefaults = VoiceDefaults {
+    api: ApiDefaults {
+        base_url: "https://api.elevenlabs.io/v1",
+        model: "eleven_flash_v2_5",
+        key_variable: "ELEVENLABS_API_KEY",
+        key_needed: true,
+    },
+    voice: "JBFqnCBsd6RMkjVDRZzb",
+    sample_rate_hz: 22_050,
+    sample_rates_hz: &[8_000, 16_000, 22_050, 24_000, 44_100, 48_000],
+};
+
+/// <https://platform.openai.com/docs/guides/text-to-speech>: raw sound is at 24 kHz.
+const OPENAI: VoiceDefaults = VoiceDefaults {
+    api: ApiDefaults {
+        base_url: "http://127.0.0.1:8000/v1",
+        model: "default",
+        key_variable: "OPENAI_API_KEY",
+        key_needed: false,
+    },
+    voice: "alloy",
+    sample_rate_hz: 24_000,
+    sample_rates_hz: &[],
+};
 
 #[derive(Debug, Clone)]
 pub struct LocalTtsConfig {
@@ -51,6 +101,8 @@ pub(super) struct RawTts {
     backends: Vec<TtsBackend>,
     speed: f32,
     local: RawLocalTts,
+    elevenlabs: RawRemoteTts,
+    openai: RawRemoteTts,
     fake: RawFakeTts,
 }
 
@@ -60,6 +112,8 @@ impl Default for RawTts {
             backends: vec![TtsBackend::Local],
             speed: 1.0,
             local: RawLocalTts::default(),
+            elevenlabs: RawRemoteTts::default(),
+            openai: RawRemoteTts::default(),
             fake: RawFakeTts::default(),
         }
     }
@@ -87,6 +141,51 @@ impl Default for RawLocalTts {
     }
 }
 
+/// Flat, as [`super::llm`] says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawRemoteTts {
+    voices: Option<Vec<String>>,
+    sample_rate_hz: Option<u32>,
+    base_url: Option<String>,
+    model: Option<String>,
+    connect_timeout_ms: Option<u64>,
+    first_byte_timeout_ms: Option<u64>,
+    idle_timeout_ms: Option<u64>,
+}
+
+impl RawRemoteTts {
+    fn validate(
+        self,
+        section: &'static str,
+        defaults: &VoiceDefaults,
+        used: bool,
+    ) -> Result<RemoteTtsConfig, ConfigError> {
+        let voices = self.voices.unwrap_or_else(|| vec![defaults.voice.to_owned()]);
+        // They stand in the address of some services.
+        let plain = |voice: &String| {
+            !voice.is_empty() && voice.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+        };
+        if voices.is_empty() || !voices.iter().all(plain) {
+            return Err(ConfigError::invalid(section, "a voice without a name", "give voices of letters and digits"));
+        }
+        let rate = self.sample_rate_hz.unwrap_or(defaults.sample_rate_hz);
+        let rates = defaults.sample_rates_hz;
+        if !(8_000..=48_000).contains(&rate) || !(rates.is_empty() || rates.contains(&rate)) {
+            return Err(ConfigError::invalid(section, rate, "give a sample_rate_hz that the service can send"));
+        }
+        let api = RawApi {
+            base_url: self.base_url,
+            model: self.model,
+            connect_timeout_ms: self.connect_timeout_ms,
+            first_byte_timeout_ms: self.first_byte_timeout_ms,
+            idle_timeout_ms: self.idle_timeout_ms,
+        };
+        let api = api.validate(section, &defaults.api, used)?;
+        Ok(RemoteTtsConfig { api, voices, sample_rate: SampleRate(rate) })
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawFakeTts {
@@ -104,7 +203,11 @@ impl Default for RawFakeTts {
 impl RawTts {
     pub(super) fn validate(self) -> Result<TtsConfig, ConfigError> {
         if self.backends.is_empty() {
-            return Err(ConfigError::invalid("tts.backends", "empty", "name at least one of local, fake"));
+            return Err(ConfigError::invalid(
+                "tts.backends",
+                "empty",
+                "name at least one of local, elevenlabs, openai, fake",
+            ));
         }
         if !(0.25..=4.0).contains(&self.speed) {
             return Err(ConfigError::invalid("tts.speed", self.speed, "give a number from 0.25 to 4"));
@@ -129,7 +232,10 @@ impl RawTts {
         if self.fake.concurrency == 0 {
             return Err(ConfigError::invalid("tts.fake.concurrency", 0, "give at least 1"));
         }
+        let uses = |backend| self.backends.contains(&backend);
         Ok(TtsConfig {
+            elevenlabs: self.elevenlabs.validate("tts.elevenlabs", &ELEVENLABS, uses(TtsBackend::ElevenLabs))?,
+            openai: self.openai.validate("tts.openai", &OPENAI, uses(TtsBackend::OpenAi))?,
             backends: self.backends,
             speed: self.speed,
             local: LocalTtsConfig {

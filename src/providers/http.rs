@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::{RequestBuilder, Response, StatusCode, header};
+use reqwest::header::{self, HeaderValue};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
 
 use super::breaker::{Breaker, Permit};
 use super::{BackendStatus, Description, ProviderError};
-use crate::config::ApiConfig;
+use crate::config::{ApiConfig, Timeouts};
 
 /// A service that asks for a longer wait than this is told apart as busy: nobody waits that long for a reply.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -20,6 +22,15 @@ pub(super) struct Service {
     config: ApiConfig,
     breaker: Arc<Breaker>,
     place: Place,
+    auth: Auth,
+}
+
+/// How a service takes its key.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Auth {
+    Bearer,
+    /// The header that holds nothing but the key.
+    Header(&'static str),
 }
 
 /// Where a service stands in its port's list.
@@ -29,6 +40,13 @@ pub enum Place {
     /// Another backend stands behind it: a service that can't be reached or is silent is not asked again, since the
     /// next one answers sooner.
     BeforeAnother,
+}
+
+impl Place {
+    /// Of `backend` in its port's list.
+    pub(super) fn of<B: PartialEq>(backend: &B, list: &[B]) -> Self {
+        if list.last() == Some(backend) { Place::Last } else { Place::BeforeAnother }
+    }
 }
 
 /// What one attempt came to, where it was no answer.
@@ -53,7 +71,19 @@ impl Service {
             .user_agent(concat!("rose/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| ProviderError::Failed { backend, reason: error.to_string() })?;
-        Ok(Self { backend, client, config: config.clone(), breaker: Arc::new(Breaker::new(backend)), place })
+        Ok(Self {
+            backend,
+            client,
+            config: config.clone(),
+            breaker: Arc::new(Breaker::new(backend)),
+            place,
+            auth: Auth::Bearer,
+        })
+    }
+
+    pub(super) fn with_auth(mut self, auth: Auth) -> Self {
+        self.auth = auth;
+        self
     }
 
     /// What health shows of it, with the model that it serves.
@@ -123,7 +153,17 @@ impl Service {
 
     async fn once(&self, mut request: RequestBuilder) -> Result<Response, Attempt> {
         if let Some(key) = &self.config.key {
-            request = request.bearer_auth(key.expose_secret());
+            request = match self.auth {
+                Auth::Bearer => request.bearer_auth(key.expose_secret()),
+                Auth::Header(name) => match HeaderValue::from_str(key.expose_secret()) {
+                    Ok(mut value) => {
+                        // Libraries print headers when they log much.
+                        value.set_sensitive(true);
+                        request.header(name, value)
+                    }
+                    Err(_) => return Err(self.unusable_key()),
+                },
+            };
         }
         let after = self.config.timeouts.first_byte;
         let sent = tokio::time::timeout(after, request.send()).await;
@@ -157,24 +197,69 @@ impl Service {
         })
     }
 
+    fn unusable_key(&self) -> Attempt {
+        let reason = "its key has characters that no key has".into();
+        Attempt { again: false, ..retried(ProviderError::Failed { backend: self.backend, reason }) }
+    }
+
     fn silent(&self, error: ProviderError) -> Attempt {
         Attempt { again: self.place == Place::Last, ..retried(error) }
     }
 
-    /// Without the address: it may hold a key.
     pub(super) fn broken(&self, error: &reqwest::Error) -> ProviderError {
-        let timeouts = self.config.timeouts;
-        match (error.is_connect(), error.is_timeout()) {
-            (true, true) => ProviderError::Timeout { backend: self.backend, after: timeouts.connect },
-            (false, true) => ProviderError::Timeout { backend: self.backend, after: timeouts.idle },
-            (true, false) => ProviderError::Failed { backend: self.backend, reason: "can't be reached".into() },
-            (false, false) => ProviderError::Failed { backend: self.backend, reason: "the answer broke off".into() },
+        broken(self.backend, self.config.timeouts, error)
+    }
+
+    /// The whole answer, read as JSON.
+    ///
+    /// # Errors
+    /// `Failed` or `Timeout` where it breaks off or is something else.
+    pub(super) async fn json<T: DeserializeOwned>(
+        &self,
+        response: Response,
+        permit: Permit,
+    ) -> Result<T, ProviderError> {
+        match response.bytes().await {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(answer) => {
+                    permit.succeeded();
+                    Ok(answer)
+                }
+                // What exactly is wrong may quote the answer.
+                Err(_) => Err(self.garbage(permit, "the answer is not what the protocol says")),
+            },
+            Err(error) => {
+                permit.failed();
+                Err(self.broken(&error))
+            }
         }
+    }
+
+    /// An answer that can't be used, told to the breaker.
+    pub(super) fn garbage(&self, permit: Permit, reason: &str) -> ProviderError {
+        permit.failed();
+        ProviderError::Failed { backend: self.backend, reason: reason.into() }
     }
 
     fn busy(&self, retry_after: Duration) -> ProviderError {
         ProviderError::Busy { backend: self.backend, retry_after }
     }
+}
+
+/// Without the address: it may hold a key.
+pub(super) fn broken(backend: &'static str, timeouts: Timeouts, error: &reqwest::Error) -> ProviderError {
+    match (error.is_connect(), error.is_timeout()) {
+        (true, true) => ProviderError::Timeout { backend, after: timeouts.connect },
+        (false, true) => ProviderError::Timeout { backend, after: timeouts.idle },
+        (true, false) => ProviderError::Failed { backend, reason: "can't be reached".into() },
+        (false, false) => ProviderError::Failed { backend, reason: "the answer broke off".into() },
+    }
+}
+
+/// Whether the body is what a voice says, rather than a page or a message; some services don't tell.
+pub(super) fn is_sound(response: &Response) -> bool {
+    let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    !media_type.is_some_and(|media_type| media_type.starts_with("text/") || media_type.contains("json"))
 }
 
 fn retried(error: ProviderError) -> Attempt {

@@ -3,6 +3,7 @@
 mod fake;
 #[cfg(feature = "candle")]
 mod minilm;
+mod openai;
 mod recent;
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{BackendStatus, BuildError, Description, ProviderError};
-use crate::config::{EmbeddingsBackend, EmbeddingsConfig};
+use crate::config::{EmbeddingsBackend, EmbeddingsConfig, RemoteEmbeddingsConfig};
 use crate::domain::embedding::Embedding;
 use crate::domain::stage::EngineTiming;
 use crate::weights::ModelStore;
@@ -18,6 +19,7 @@ use crate::weights::ModelStore;
 pub use fake::FakeEmbedder;
 #[cfg(feature = "candle")]
 pub use minilm::MiniLm;
+pub use openai::OpenAiEmbedder;
 pub use recent::RecentlyEmbedded;
 
 #[async_trait]
@@ -55,6 +57,8 @@ pub fn build(config: &EmbeddingsConfig, models: &ModelStore) -> Result<Arc<dyn E
     for backend in &config.backends {
         let built = match backend {
             EmbeddingsBackend::Local => local(config, models),
+            EmbeddingsBackend::Together => remote("together", &config.together),
+            EmbeddingsBackend::OpenAi => remote("openai", &config.openai),
             EmbeddingsBackend::Fake => Ok(Arc::new(FakeEmbedder) as Arc<dyn Embedder>),
         };
         match built {
@@ -77,4 +81,8 @@ fn local(config: &EmbeddingsConfig, models: &ModelStore) -> Result<Arc<dyn Embed
 #[cfg(not(feature = "candle"))]
 fn local(_config: &EmbeddingsConfig, _models: &ModelStore) -> Result<Arc<dyn Embedder>, BuildError> {
     Err(ProviderError::NotEnabled { backend: "local", feature: "candle" }.into())
+}
+
+fn remote(backend: &'static str, config: &RemoteEmbeddingsConfig) -> Result<Arc<dyn Embedder>, BuildError> {
+    Ok(Arc::new(OpenAiEmbedder::new(backend, config)?))
 }

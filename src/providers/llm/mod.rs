@@ -39,7 +39,7 @@ pub fn build(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn Language
     let mut built = Vec::new();
     let mut first_error = None;
     for backend in &config.backends {
-        let place = if config.backends.last() == Some(backend) { Place::Last } else { Place::BeforeAnother };
+        let place = Place::of(backend, &config.backends);
         let outcome = match backend {
             LlmBackend::Local => local(config, models),
             LlmBackend::Groq => remote("groq", &config.groq, place),

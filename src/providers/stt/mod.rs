@@ -1,6 +1,7 @@
 //! Speech-to-text: a clip in, its words out.
 
 mod fake;
+mod openai;
 mod ordered;
 #[cfg(feature = "stt-whisper")]
 mod trim;
@@ -14,13 +15,14 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::vad::VoiceActivityDetector;
-use super::{BackendStatus, BuildError, Description, ProviderError};
-use crate::config::{SttBackend, SttConfig};
+use super::{BackendStatus, BuildError, Description, Place, ProviderError};
+use crate::config::{ApiConfig, SttBackend, SttConfig};
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
 use crate::weights::ModelStore;
 
 pub use fake::FakeSpeechToText;
+pub use openai::OpenAiSpeechToText;
 pub use ordered::Ordered;
 #[cfg(feature = "stt-whisper")]
 pub use whisper::Whisper;
@@ -85,8 +87,11 @@ pub fn build(
     let mut built = Vec::new();
     let mut first_error = None;
     for backend in &config.backends {
+        let place = Place::of(backend, &config.backends);
         let outcome = match backend {
             SttBackend::Local => local(config, models, detector),
+            SttBackend::Groq => remote("groq", &config.groq, place),
+            SttBackend::OpenAi => remote("openai", &config.openai, place),
             SttBackend::Fake => fake(config),
         };
         match outcome {
@@ -123,6 +128,10 @@ fn local(
     _detector: Option<&Arc<dyn VoiceActivityDetector>>,
 ) -> Result<Arc<dyn SpeechToText>, BuildError> {
     Err(ProviderError::NotEnabled { backend: "local", feature: "stt-whisper" }.into())
+}
+
+fn remote(backend: &'static str, config: &ApiConfig, place: Place) -> Result<Arc<dyn SpeechToText>, BuildError> {
+    Ok(Arc::new(OpenAiSpeechToText::new(backend, config, place)?))
 }
 
 fn fake(config: &SttConfig) -> Result<Arc<dyn SpeechToText>, BuildError> {

@@ -1,11 +1,16 @@
 //! Text-to-speech: a sentence in, sound out, in chunks. Streaming is the base form; [`collect`] is the batch one.
 
+mod elevenlabs;
 mod fake;
+mod openai;
 mod ordered;
+mod pcm;
 #[cfg(feature = "tts-piper")]
 mod piper;
 
+pub use elevenlabs::ElevenLabsVoice;
 pub use fake::FakeVoice;
+pub use openai::OpenAiVoice;
 pub use ordered::Ordered;
 #[cfg(feature = "tts-piper")]
 pub use piper::{Piper, Rendering};
@@ -17,7 +22,7 @@ use async_trait::async_trait;
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{BackendStatus, BuildError, Description, ProviderError};
+use super::{BackendStatus, BuildError, Description, Place, ProviderError};
 use crate::config::{TtsBackend, TtsConfig};
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
@@ -35,8 +40,11 @@ pub fn build(config: &TtsConfig, models: &ModelStore) -> Result<Arc<dyn TextToSp
     let mut built = Vec::new();
     let mut first_error = None;
     for backend in &config.backends {
+        let place = Place::of(backend, &config.backends);
         let outcome = match backend {
             TtsBackend::Local => local(config, models),
+            TtsBackend::ElevenLabs => elevenlabs(config, place),
+            TtsBackend::OpenAi => openai(config, place),
             TtsBackend::Fake => Ok(Arc::new(FakeVoice::new(&config.fake)) as Arc<dyn TextToSpeech>),
         };
         match outcome {
@@ -68,6 +76,14 @@ fn local(config: &TtsConfig, models: &ModelStore) -> Result<Arc<dyn TextToSpeech
 #[cfg(not(feature = "tts-piper"))]
 fn local(_config: &TtsConfig, _models: &ModelStore) -> Result<Arc<dyn TextToSpeech>, BuildError> {
     Err(ProviderError::NotEnabled { backend: "local", feature: "tts-piper" }.into())
+}
+
+fn elevenlabs(config: &TtsConfig, place: Place) -> Result<Arc<dyn TextToSpeech>, BuildError> {
+    Ok(Arc::new(ElevenLabsVoice::new(&config.elevenlabs, place)?))
+}
+
+fn openai(config: &TtsConfig, place: Place) -> Result<Arc<dyn TextToSpeech>, BuildError> {
+    Ok(Arc::new(OpenAiVoice::new("openai", &config.openai, place)?))
 }
 
 #[async_trait]

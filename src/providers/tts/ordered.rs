@@ -5,8 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 
-use super::{SpeechRequest, SpeechStream, TextToSpeech};
-use crate::domain::audio::SampleRate;
+use super::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech};
+use crate::audio::Resampler;
+use crate::domain::audio::{Clip, SampleRate};
+use crate::domain::stage::EngineTiming;
 use crate::providers::{BackendStatus, Description, ProviderError};
 
 /// Falls back until the first chunk of a sentence has come, never after it.
@@ -16,20 +18,8 @@ pub struct Ordered {
 }
 
 impl Ordered {
-    /// A backend of the `rest` at another rate than the `first` is left out, with a warning: every chunk of a port is
-    /// at one rate.
-    pub fn new(first: Arc<dyn TextToSpeech>, mut rest: Vec<Arc<dyn TextToSpeech>>) -> Self {
-        rest.retain(|backend| {
-            let same = backend.sample_rate() == first.sample_rate();
-            if !same {
-                tracing::warn!(
-                    tts.backend = backend.describe().backend,
-                    tts.sample_rate = backend.sample_rate().0,
-                    "a voice at another sample rate than the first can't stand in for it"
-                );
-            }
-            same
-        });
+    /// Every chunk is at the rate of the `first`, whoever speaks.
+    pub fn new(first: Arc<dyn TextToSpeech>, rest: Vec<Arc<dyn TextToSpeech>>) -> Self {
         Self { first, rest }
     }
 }
@@ -68,7 +58,8 @@ impl TextToSpeech for Ordered {
             let mut request = request.clone();
             // A voice of the first backend's that this one doesn't have: its own default is better than silence.
             request.voice = request.voice.filter(|voice| backend.voices().contains(voice));
-            outcome = begin(backend.as_ref(), request).await;
+            let rate = self.sample_rate();
+            outcome = begin(backend.as_ref(), request).await.map(|stream| at_rate(stream, backend.sample_rate(), rate));
             failed = backend;
         }
         outcome
@@ -82,4 +73,33 @@ async fn begin(backend: &dyn TextToSpeech, request: SpeechRequest) -> Result<Spe
         Some(Err(error)) => Err(error),
         first => Ok(Box::pin(futures::stream::iter(first).chain(stream))),
     }
+}
+
+fn at_rate(stream: SpeechStream, from: SampleRate, to: SampleRate) -> SpeechStream {
+    if from == to {
+        return stream;
+    }
+    let resampled =
+        futures::stream::unfold((stream, Some(Resampler::new(from, to))), move |(mut stream, resampler)| async move {
+            let mut resampler = resampler?;
+            let mut samples = Vec::new();
+            loop {
+                match stream.next().await {
+                    Some(Ok(chunk)) => {
+                        resampler.push(&chunk.clip.samples, &mut samples);
+                        if !samples.is_empty() {
+                            let chunk = SpeechChunk { clip: Clip::new(samples, to), timing: chunk.timing };
+                            return Some((Ok(chunk), (stream, Some(resampler))));
+                        }
+                    }
+                    Some(Err(error)) => return Some((Err(error), (stream, None))),
+                    None => {
+                        resampler.finish(&mut samples);
+                        let chunk = SpeechChunk { clip: Clip::new(samples, to), timing: EngineTiming::default() };
+                        return (!chunk.clip.samples.is_empty()).then_some((Ok(chunk), (stream, None)));
+                    }
+                }
+            }
+        });
+    Box::pin(resampled)
 }

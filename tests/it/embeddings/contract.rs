@@ -10,7 +10,7 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-async fn keeps_the_contract(embedder: Arc<dyn Embedder>) {
+pub(super) async fn keeps_the_contract(embedder: Arc<dyn Embedder>) {
     assert_eq!(embedder.dimension(), 384);
     assert!(!embedder.describe().model.is_empty());
     nothing_in_nothing_out(&*embedder).await;

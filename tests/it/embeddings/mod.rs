@@ -3,6 +3,7 @@
 mod contract;
 #[cfg(feature = "candle")]
 mod minilm;
+mod openai;
 
 #[cfg(feature = "candle")]
 pub(crate) use minilm::local;

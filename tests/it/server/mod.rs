@@ -4,6 +4,7 @@ mod bad_input;
 mod browsers;
 mod chat;
 mod crash;
+mod faults;
 mod health;
 mod limits;
 mod logs;

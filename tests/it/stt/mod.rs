@@ -3,6 +3,7 @@
 mod contract;
 mod fake;
 mod local;
+mod openai;
 mod ordered;
 
 use std::path::Path;

@@ -5,3 +5,4 @@ pub mod child;
 pub mod events;
 pub mod person;
 pub mod recordings;
+pub mod service;

@@ -5,6 +5,7 @@ mod fake;
 mod ordered;
 #[cfg(feature = "tts-piper")]
 mod piper;
+mod services;
 
 use std::sync::Arc;
 

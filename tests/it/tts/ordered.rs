@@ -96,7 +96,14 @@ async fn a_sentence_is_never_spoken_by_two_voices() {
 #[tokio::test]
 async fn every_chunk_is_at_one_rate() {
     let voice = behind(Failing { after: 0, at_once: true, error: broken() }, SampleRate(16_000));
-    assert!(matches!(voice.speak(say("Good evening.")).await.err(), Some(ProviderError::Failed { .. })));
+    let stream = voice.speak(say("Good evening.")).await.expect("the next one speaks");
+    let chunks: Vec<_> = stream.map(|chunk| chunk.expect("no error").clip).collect().await;
+    assert!(chunks.iter().all(|clip| clip.rate == SampleRate(22_050) && !clip.samples.is_empty()));
+    let fake = FakeTtsConfig { sample_rate: SampleRate(16_000), concurrency: 4, chunk_delay: Duration::ZERO };
+    let alone: Arc<dyn TextToSpeech> = Arc::new(FakeVoice::new(&fake));
+    let alone = spoken(&alone, say("Good evening.")).await.duration().as_secs_f32();
+    let heard: f32 = chunks.iter().map(|clip| clip.duration().as_secs_f32()).sum();
+    assert!((heard - alone).abs() < 0.001, "{heard} s instead of {alone} s");
 }
 
 #[tokio::test]
