@@ -284,6 +284,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        BackendHealth: {
+            backend: string;
+            /**
+             * @description `closed`: it is asked. `open`: it failed five times in a row and isn't asked for a minute. `half_open`: one call is
+             *     trying it. Left out for an engine inside the process.
+             */
+            breaker?: string | null;
+            model: string;
+        };
         /**
          * Format: uuid
          * @description A stored recording or picture.
@@ -424,8 +433,10 @@ export interface components {
         /** @enum {string} */
         Route: "conversation" | "image" | "audio";
         ServiceHealth: {
-            /** @description The config's name of it, such as `local` or `fake`. */
+            /** @description The config's name of the first in line, such as `local` or `fake`. */
             backend: string;
+            /** @description All that may answer, in the order in which they are asked. */
+            backends: components["schemas"]["BackendHealth"][];
             model: string;
             ready: boolean;
         };
