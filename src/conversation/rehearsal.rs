@@ -22,7 +22,7 @@ use crate::domain::stage::EngineTiming;
 use crate::graph::claims::Claims;
 use crate::providers::llm::{Delta, GenerationRequest, GenerationStream, LanguageModel};
 use crate::providers::tts::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech};
-use crate::providers::{Description, ProviderError};
+use crate::providers::{BackendStatus, Description, ProviderError};
 
 /// A rehearsal whose turn hasn't come by then is forgotten. Longer than any pause that ends a turn.
 const KEPT_FOR: Duration = Duration::from_secs(10);
@@ -204,6 +204,10 @@ impl LanguageModel for RehearsedModel {
         self.0.llm.describe()
     }
 
+    fn backends(&self) -> Vec<BackendStatus> {
+        self.0.llm.backends()
+    }
+
     fn context_tokens(&self) -> usize {
         self.0.llm.context_tokens()
     }
@@ -256,6 +260,10 @@ pub(super) struct RehearsedVoice(pub(super) Arc<Rehearsals>);
 impl TextToSpeech for RehearsedVoice {
     fn describe(&self) -> Description {
         self.0.tts.describe()
+    }
+
+    fn backends(&self) -> Vec<BackendStatus> {
+        self.0.tts.backends()
     }
 
     fn sample_rate(&self) -> SampleRate {

@@ -185,6 +185,9 @@ impl Inner {
             return Ok(());
         }
         self.settle(thread).await?;
+        if images.is_empty() {
+            thread.state.take_back_unanswered(text);
+        }
         let mut kept: Vec<BlobId> = Vec::with_capacity(images.len());
         for image in images {
             let blob = NewBlob {

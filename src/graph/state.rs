@@ -166,6 +166,16 @@ impl State {
         self.entries.push(Entry { message, prompt_text, sentences: Vec::new() });
     }
 
+    /// Takes the newest message back where it is the person's and reads `text`: it got no reply, and is said again.
+    pub fn take_back_unanswered(&mut self, text: &str) {
+        let unanswered = |entry: &Entry| {
+            entry.message.role == Role::User && entry.message.text == text && entry.message.images.is_empty()
+        };
+        if self.entries.last().is_some_and(unanswered) {
+            self.entries.pop();
+        }
+    }
+
     /// Puts what Rose said into the history; nothing where she said nothing.
     pub fn record_reply(&mut self, said: Said, now: Timestamp) {
         let Some(turn) = self.turn.as_mut() else { return };
@@ -293,6 +303,23 @@ mod tests {
         assert_eq!(migrate(json!({"version": 2}), migrations).unwrap()["trace"], " two");
         assert_eq!(migrate(json!({"version": 3}), migrations).unwrap().get("trace"), None);
         assert!(migrate(json!({"version": 4}), migrations).is_err());
+    }
+
+    #[test]
+    fn what_got_no_reply_and_is_said_again_stands_once() {
+        let mut state = state();
+        state.turn = Some(TurnState::new(TurnId::generate(), "Hello".into(), Vec::new(), Timestamp::UNIX_EPOCH));
+        state.record_message(None);
+        let recorded = state.entries.len();
+        state.take_back_unanswered("Good evening");
+        assert_eq!(state.entries.len(), recorded, "another message stays");
+        state.take_back_unanswered("Hello");
+        assert_eq!(state.entries.len(), recorded - 1);
+        state.turn = Some(TurnState::new(TurnId::generate(), "Hello".into(), Vec::new(), Timestamp::UNIX_EPOCH));
+        state.record_message(None);
+        state.record_reply(Said { text: "Hello.".into(), ..Said::default() }, Timestamp::UNIX_EPOCH);
+        state.take_back_unanswered("Hello");
+        assert_eq!(state.entries.len(), recorded + 1, "what was answered stays");
     }
 
     #[test]

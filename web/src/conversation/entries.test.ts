@@ -29,6 +29,15 @@ it("shows what was said before she went away, to be sent again", () => {
   expect(merged[2]?.failure).toBeTruthy();
 });
 
+it("shows a message that the server has and never answered, to be sent again", () => {
+  const shown = [entry("user", { text: "One" }), entry("rose", { open: true })];
+  for (const known of [shown, []]) {
+    const merged = reconciled([message("user", "One")], known);
+    expect(merged.map(({ text }) => text)).toEqual(["One"]);
+    expect(merged[0]?.failure).toBeTruthy();
+  }
+});
+
 it("takes a reply that was cut off from the server, once", () => {
   const shown = [entry("user", { text: "One" }), entry("rose", { text: "A lon" })];
   const merged = reconciled([message("user", "One"), message("assistant", "A long", { interrupted: true })], shown);

@@ -26,6 +26,8 @@ export interface LastTurn {
   durationMs: number;
 }
 
+const UNANSWERED = "Rose went away before she could answer.";
+
 let made = 0;
 
 export function entry(role: Entry["role"], part: Partial<Entry> = {}): Entry {
@@ -57,7 +59,7 @@ function fromMessage(message: Message): Entry {
 
 /**
  * The server's history, with what only this page knows (sound, memories used) put back beside it, and after it the
- * message that the server never got.
+ * message that the server never got. Nothing may be in flight: a message of the person's at the end has no answer coming.
  */
 export function reconciled(history: Message[], shown: Entry[]): Entry[] {
   const fresh = history.filter((message) => message.role !== "system").map(fromMessage);
@@ -69,5 +71,7 @@ export function reconciled(history: Message[], shown: Entry[]): Entry[] {
   });
   const lastSaid = shown.findLast((other) => other.role === "user");
   const lost = lastSaid && unused.includes(lastSaid) && lastSaid.text !== "";
-  return lost ? [...merged, { ...lastSaid, failure: "Rose went away before she could answer." }] : merged;
+  if (lost) return [...merged, { ...lastSaid, failure: UNANSWERED }];
+  const last = merged.at(-1);
+  return last?.role === "user" ? [...merged.slice(0, -1), { ...last, failure: UNANSWERED }] : merged;
 }

@@ -71,8 +71,7 @@ test("a past conversation is named, opened again, and deleted", async ({ page, o
   await expect(page.getByText("None yet.")).toBeVisible();
 });
 
-// Known fault: the message that was cut off is shown neither with "Try again" nor with an answer.
-test.fixme("the server goes away in a reply and comes back: the page says so, and the conversation is whole", async ({ page, open, rose }) => {
+test("the server goes away in a reply and comes back: the page says so, and the conversation is whole", async ({ page, open, rose }) => {
   test.skip(Boolean(process.env.ROSE_URL), "this server is not ours to end");
   await open("/write");
   await page.getByLabel("Your message").fill("Good evening.");
