@@ -57,7 +57,7 @@ impl Inner {
             && self.rehearsals.possible()
             && state.current_turn().route != Way::Image
         {
-            let phrasing = Phrasing::new(grounds(&state));
+            let phrasing = Phrasing::new(grounds(&state, &self.ports.character.claims));
             self.rehearsals.rehearse(likely.session, request, phrasing, &self.ports.character.claims, delivery).await?;
         }
         Ok(())

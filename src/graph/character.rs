@@ -171,7 +171,11 @@ mod tests {
             ("persona.txt", "  ", "persona.txt is empty"),
             ("lines.toml", "busy = 1", "lines.toml"),
             ("danger.toml", "fillers = []\nidioms = ['(']\nkind = []", "danger.toml"),
-            ("claims.toml", "asking = 'x'\nnever = ['(']\nsupported = []\nacquainted = []", "claims.toml"),
+            (
+                "claims.toml",
+                "asking = 'x'\nrecalling = []\nnever = ['(']\nsupported = []\nacquainted = []",
+                "claims.toml",
+            ),
         ] {
             let path = folder.path().join(file);
             std::fs::write(&path, wrong).unwrap();

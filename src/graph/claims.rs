@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use serde::Deserialize;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 /// Words that say nothing of what a sentence is about.
 const EMPTY_WORDS: &str = "about after again all always and any are because been before being but came can come could \
@@ -20,6 +21,7 @@ const EMPTY_WORDS: &str = "about after again all always and any are because been
 #[serde(deny_unknown_fields)]
 struct Raw {
     asking: String,
+    recalling: Vec<String>,
     never: Vec<String>,
     supported: Vec<String>,
     acquainted: Vec<String>,
@@ -36,6 +38,7 @@ pub enum ClaimsError {
 
 pub struct Claims {
     asking: Regex,
+    recalling: RegexSet,
     never: RegexSet,
     supported: RegexSet,
     acquainted: RegexSet,
@@ -48,13 +51,6 @@ pub struct Grounds {
     acquainted: bool,
 }
 
-impl Grounds {
-    /// `acquainted`: the person and Rose have spoken before this turn.
-    pub fn new<'a>(known: impl Iterator<Item = &'a str>, acquainted: bool) -> Self {
-        Self { words: known.flat_map(telling_words).collect(), acquainted }
-    }
-}
-
 impl Claims {
     /// # Errors
     /// Where the text is not such a file, or a pattern doesn't compile.
@@ -62,21 +58,40 @@ impl Claims {
         let raw: Raw = toml::from_str(text)?;
         Ok(Self {
             asking: RegexBuilder::new(&whole_words(&raw.asking)).unicode(false).build()?,
+            recalling: patterns(&raw.recalling)?,
             never: patterns(&raw.never)?,
             supported: patterns(&raw.supported)?,
             acquainted: patterns(&raw.acquainted)?,
         })
     }
 
+    /// `told`: the person's messages; `remembered`: the memories called up; `acquainted`: the two have spoken before.
+    pub fn grounds<'a>(
+        &self,
+        told: impl Iterator<Item = &'a str>,
+        remembered: impl Iterator<Item = &'a str>,
+        acquainted: bool,
+    ) -> Grounds {
+        // A question after what was told tells nothing.
+        let told = told.flat_map(|message| message.unicode_sentences());
+        let told = told.filter(|sentence| !self.recalling.is_match(&lowered(sentence)));
+        Grounds { words: told.chain(remembered).flat_map(telling_words).collect(), acquainted }
+    }
+
     /// Whether `sentence` claims nothing that `grounds` doesn't bear out.
     pub fn allows(&self, sentence: &str, grounds: &Grounds) -> bool {
-        let lowered = sentence.to_lowercase().replace(|c: char| !c.is_alphanumeric(), " ");
-        let lowered = lowered.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lowered = lowered(sentence);
         let lowered = self.asking.replace_all(&lowered, "");
         !self.never.is_match(&lowered)
             && (grounds.acquainted || !self.acquainted.is_match(&lowered))
             && (!self.supported.is_match(&lowered) || telling_words(&lowered).any(|word| grounds.words.contains(&word)))
     }
+}
+
+/// In lower case, with every other sign than a letter or digit as one space.
+fn lowered(sentence: &str) -> String {
+    let lowered = sentence.to_lowercase().replace(|c: char| !c.is_alphanumeric(), " ");
+    lowered.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn patterns(patterns: &[String]) -> Result<RegexSet, regex::Error> {
@@ -107,7 +122,8 @@ mod tests {
 
     fn allowed(sentence: &str, known: &[&str]) -> bool {
         let claims = Claims::parse(include_str!("../../character/claims.toml")).unwrap();
-        claims.allows(sentence, &Grounds::new(known.iter().copied(), !known.is_empty()))
+        let grounds = claims.grounds(known.iter().copied(), std::iter::empty(), !known.is_empty());
+        claims.allows(sentence, &grounds)
     }
 
     #[test]
@@ -131,6 +147,21 @@ mod tests {
         assert!(allowed("You mentioned your brother.", &["my brother is coming over"]));
         assert!(allowed("It's so good to see you again!", &["hello"]));
         assert!(!allowed("You mentioned your brother.", &["They love green tea."]));
+    }
+
+    #[test]
+    fn a_question_after_what_was_told_bears_nothing_out() {
+        for question in [
+            "Do you remember what I told you about my brother?",
+            "What did I say about my brother",
+            "Have I ever mentioned my brother to you?",
+            "Do you still know when my brother comes?",
+        ] {
+            let claim = "Here is a bit of a story that you told me about your brother.";
+            assert!(!allowed(claim, &[question]), "{question}");
+            assert!(allowed(claim, &[question, "My brother plays the drums."]), "{question}");
+            assert!(allowed(claim, &[&format!("My brother moved out. {question}")]), "{question}");
+        }
     }
 
     #[test]

@@ -16,6 +16,13 @@ use crate::config::{ApiConfig, Timeouts};
 /// A service that asks for a longer wait than this is told apart as busy: nobody waits that long for a reply.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// Every HTTP client of this process: reqwest is built without a cryptography of its own.
+pub fn client_builder() -> reqwest::ClientBuilder {
+    // The first to come installs it; another's is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 pub(super) struct Service {
     backend: &'static str,
     client: reqwest::Client,
@@ -63,9 +70,7 @@ impl Service {
     /// # Errors
     /// `Failed` where the machine's TLS can't be set up.
     pub(super) fn new(backend: &'static str, config: &ApiConfig, place: Place) -> Result<Self, ProviderError> {
-        // The first to come installs it; another's is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
+        let client = client_builder()
             .connect_timeout(config.timeouts.connect)
             .read_timeout(config.timeouts.idle.max(config.timeouts.first_byte))
             .user_agent(concat!("rose/", env!("CARGO_PKG_VERSION")))

@@ -16,7 +16,7 @@ pub mod vad;
 pub mod worker;
 
 pub use error::{BuildError, ProviderError};
-pub use http::Place;
+pub use http::{Place, client_builder};
 
 /// What health shows of a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]

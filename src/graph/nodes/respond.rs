@@ -13,7 +13,7 @@ use crate::domain::message::Role;
 use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::graph::GraphError;
 use crate::graph::character::Lines;
-use crate::graph::claims::Grounds;
+use crate::graph::claims::{Claims, Grounds};
 use crate::graph::node::{Context, Node, Ports, Settings};
 use crate::graph::prompt;
 use crate::graph::state::State;
@@ -42,7 +42,7 @@ impl Node for Respond {
         let mut spent = EngineTiming::default();
         let mut usable = false;
         for attempt in 0..ATTEMPTS {
-            context.listener.begin_reply(grounds(state));
+            context.listener.begin_reply(grounds(state, &context.ports.character.claims));
             let (timing, any) = attempt_reply(state, context, &messages, attempt).await?;
             spent.queued += timing.queued;
             spent.inference += timing.inference;
@@ -95,14 +95,14 @@ pub fn request(
 }
 
 /// Everything that Rose really knows of this person now.
-pub fn grounds(state: &State) -> Grounds {
+pub fn grounds(state: &State, claims: &Claims) -> Grounds {
     let told = state.entries.iter().filter(|entry| entry.message.role == Role::User);
     let told = told.map(|entry| entry.message.text.as_str());
     let turn = state.current_turn();
     let remembered = turn.memories.iter().map(|memory| memory.text.as_str());
     // The message that is answered stands in the entries too.
     let acquainted = state.entries.len() > 1 || !turn.memories.is_empty();
-    Grounds::new(told.chain(remembered), acquainted)
+    claims.grounds(told, remembered, acquainted)
 }
 
 /// One reply of the model's, and whether any of it could be used.
@@ -117,7 +117,8 @@ async fn attempt_reply(
     let mut request = request(state, &context.ports.settings, messages.to_vec(), enough.clone());
     request.sampling.seed = request.sampling.seed.map(|seed| seed.wrapping_add(attempt));
     let started = Instant::now();
-    let grounds = || grounds(state);
+    let ports = context.ports;
+    let grounds = || grounds(state, &ports.character.claims);
     let outcome = match generate(request, context, &enough, started, grounds).await {
         Err(ProviderError::Cancelled) => Outcome { usage: None, whole: false, failed: None },
         other => other?,

@@ -13,7 +13,7 @@ pub struct Person {
 
 impl Person {
     pub fn new(url: &str) -> Self {
-        let client = Client::builder().cookie_store(true).build().expect("a client");
+        let client = rose::providers::client_builder().cookie_store(true).build().expect("a client");
         Self { client, url: url.to_owned() }
     }
 
