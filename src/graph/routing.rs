@@ -13,17 +13,40 @@ use crate::domain::route::Route;
 /// What people say before they come to the point.
 const FILLERS: &str = r"(?:um+|uh+|er+|erm|hm+|oh|ah|well|so|okay|ok|right|now|and|but|then|also|hey|hi|hello|rose|please|just|
     maybe|perhaps|actually|kindly|alright|yes|yeah|sure|good|great|thanks|thank\s+you|go\s+ahead\s+and|let's\s+see|
-    you\s+know|i\s+mean|like|sorry|instead|for\s+me|quickly|next|today|this\s+time)";
+    you\s+know|i\s+mean|like|sorry|instead|for\s+me|quickly|next|today|this\s+time|
+    (?:why\s+don't|how\s+about|what\s+about)\s+(?:you|we))";
+
+const ADVERBS: &str = r"(?:(?:maybe|perhaps|please|just|also|kindly|now|quickly|possibly|really|ever\s+so\s+kindly|
+    go\s+ahead\s+and)\s+)*";
 
 /// The forms of a request, up to its verb.
 const ASK: &str = r"(?:
-      (?:can|could|would|will|won't|can't|couldn't)\s+you\s+(?:maybe\s+|perhaps\s+|please\s+|just\s+|also\s+|kindly\s+|now\s+|possibly\s+|ever\s+so\s+kindly\s+)*
-    | would\s+you\s+(?:mind|be\s+able\s+to|be\s+so\s+kind\s+as\s+to)\s+
-    | are\s+you\s+able\s+to\s+
-    | (?:i\s+want|i\s+need|i'd\s+like|i\s+would\s+like|i'd\s+love|i\s+would\s+love)\s+(?:for\s+)?you\s+to\s+
+      (?:do\s+you\s+think\s+
+        | (?:i\s+was|i\s+am|i'm)\s+(?:hoping|wondering)\s+(?:(?:if|whether|that)\s+)?
+        | i\s+wonder\s+(?:if|whether)\s+
+        | (?:is\s+there\s+)?any\s+chance\s+(?:that\s+)?
+        )?(?:you\s+(?:can|could|would|might)|(?:can|could|would|will|won't|can't|couldn't)\s+you)\s+
+    | (?:would\s+you|are\s+you)\s+(?:be\s+)?(?:able|so\s+kind\s+as|like)\s+to\s+
+    | (?:is|would|might)\s+it\s+(?:be\s+)?possible\s+(?:for\s+you\s+)?to\s+
+    | (?:i\s+want|i\s+need|i'd\s+like|i\s+would\s+like|i'd\s+love|i\s+would\s+love|i'd\s+prefer)\s+(?:for\s+)?you\s+to\s+
     | (?:try\s+to|try\s+and|go\s+and|help\s+me)\s+
     | do\s+
     )?";
+
+/// What is asked to be done in company is asked of Rose, where it is a picture; "can we talk" asks for no voice.
+const TOGETHER: &str = r"(?:(?:let's|let\s+us|shall\s+we|can\s+we|could\s+we)\s+)?";
+
+/// The forms of a request whose verb ends in "-ing".
+const ASK_FOR_DOING: &str =
+    r"(?:(?:would|do|could)\s+you\s+mind|(?:how|what)\s+about(?:\s+you)?|any\s+chance\s+of(?:\s+you)?|try)\s+";
+
+/// The forms of a request for a thing.
+const ASK_FOR_THING: &str = r"(?:
+      (?:i\s+want|i\s+need|i'd\s+like|i\s+would\s+like|i'd\s+love|i\s+would\s+love|i'd\s+appreciate
+        | i\s+could\s+(?:really\s+)?(?:use|do\s+with)|(?:can|could|may|might)\s+(?:i|we)|let\s+me|let's)\s+
+        (?:(?:to\s+)?(?:see|have|get)\s+)?
+    | (?:how|what)\s+about\s+
+    )";
 
 const PICTURE: &str = r"(?:picture|image|photo|photograph|drawing|painting|illustration|sketch|portrait|logo|poster|cartoon|
     wallpaper|pic|artwork|doodle|watercolou?r|comic|icon|selfie)s?";
@@ -38,15 +61,20 @@ static HESITATION: LazyLock<Regex> =
 static IMAGE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
         r"^(?:
-            {ASK}(?:re)?(?:draw|paint|sketch|illustrate|doodle)\s+\S
-          | would\s+you\s+mind\s+(?:drawing|painting|sketching|illustrating)\s+\S
-          | {ASK}(?:make|create|generate|design|produce|show|send|give|render|imagine|whip\s+up|come\s+up\s+with|
-                making|creating|generating|showing|sending)\s+(?:me\s+|us\s+|my\s+\w+\s+)?(?:up\s+)?
+            {TOGETHER}{ASK}{ADVERBS}(?:re)?(?:draw|paint|sketch|illustrate|doodle)\s+\S
+          | {ASK_FOR_DOING}(?:drawing|painting|sketching|illustrating|doodling)\s+\S
+          | {ASK}{ADVERBS}visuali[sz]e\s+(?:a|an|my|the|this|that|it)\b
+          | (?:{TOGETHER}{ASK}{ADVERBS}(?:make|create|generate|design|produce|do|show|send|give|get|render|whip\s+up|come\s+up\s+with)
+                | {ASK_FOR_DOING}(?:making|creating|generating|designing|showing|sending|giving))
+                \s+(?:(?:me|us|her|him|them|my\s+\w+)\s+)?(?:up\s+)?
                 (?:a|an|another|some|one|two|three|one\s+more|that\s+as\s+an?|it\s+as\s+an?|the\s+same)\s+{FEW_WORDS}{PICTURE}\b
-          | {ASK}(?:turn|make)\s+(?:it|this|that)\s+(?:into\s+)?(?:a|an)\s+{FEW_WORDS}{PICTURE}\b
-          | (?:i\s+want|i\s+need|i'd\s+like|i\s+would\s+like|i'd\s+love|can\s+i|could\s+i|may\s+i|let\s+me)\s+
-                (?:(?:to\s+)?(?:see|have|get)\s+)?(?:a|an|another|one\s+more)\s+{FEW_WORDS}{PICTURE}\s+(?:of|with|showing|where)\b
-          | (?:a|an|another|one\s+more)\s+(?:[\w'-]+\s+){{0,3}}?{PICTURE}\s+(?:of|with|showing)\b
+          | {ASK}{ADVERBS}(?:make|create|design)\s+(?:(?:me|us|her|him|them)\s+)?an?\s+{FEW_WORDS}(?:card|postcard|banner|mural|map)\b
+          | {ASK}{ADVERBS}(?:turn|make)\s+(?:it|this|that|my\s+[\w'-]+)\s+(?:into\s+)?(?:a|an)\s+{FEW_WORDS}{PICTURE}\b
+          | {ASK}{ADVERBS}show\s+(?:me|us)\s+.*\b(?:in|as)\s+an?\s+{PICTURE}\b
+          | {ASK_FOR_THING}(?:a|an|another|one\s+more)\s+{FEW_WORDS}{PICTURE}(?:\s+(?:of|with|showing|where|please)\b|$)
+          | {ASK_FOR_THING}(?:a|an|another|one\s+more)\s+{FEW_WORDS}(?:drawing|illustration|sketch|doodle|cartoon)\s+for\s+(?:me|us|my)\b
+          | (?:(?:a|an|another|one\s+more)\s+(?:[\w'-]+\s+){{0,3}}?)?{PICTURE}\s+(?:of|with|showing)(?:\s+[\w'-]+){{1,6}}$
+          | (?:another|one\s+more)\s+(?:[\w'-]+\s+){{0,3}}?{PICTURE}(?:\s+please)?$
         )"
     ))
 });
@@ -61,15 +89,18 @@ static NOT_IMAGE: LazyLock<Regex> = LazyLock::new(|| {
 static AUDIO: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
         r"^(?:
-            {ASK}(?:speak|say|read|tell|talk|answer|reply|respond|sing|whisper|recite|repeat|explain|do|give|put|narrate|switch)\b
+            (?:{ASK}{ADVERBS}(?:speak|say|read|tell|talk|answer|reply|respond|sing|whisper|recite|repeat|explain|do|give|get|have|make|leave|record|put|narrate|switch)
+                | {ASK_FOR_DOING}(?:speaking|saying|reading|telling|talking|answering|replying|singing|whispering|reciting|repeating|explaining))\b
                 .*?\b(?:out\s+loud|aloud|(?:with|in|using)\s+(?:your|a)\s+(?:own\s+|real\s+)?voice|
                     (?:by|in|as|with|to|into)\s+(?:an?\s+)?(?:voice|audio|spoken|speech)(?:\s+(?:message|note|memo|clip|mode|form|reply|answer))?|
                     instead\s+of\s+(?:typing|writing|text(?:ing)?|reading)|rather\s+than\s+(?:typ|writ|text)\w*|verbally)\b
-          | {ASK}(?:send|record|give|leave|make|do|get|reply\s+with|answer\s+with|respond\s+with|create|want)\s+{FEW_WORDS}
+          | {ASK}{ADVERBS}(?:send|record|give|leave|make|do|get|reply\s+with|answer\s+with|respond\s+with|create|want)\s+{FEW_WORDS}
                 (?:voice|audio|spoken)\s+(?:note|message|memo|reply|answer|response|version|recording|clip)s?\b
-          | {ASK}use\s+your\s+(?:own\s+)?voice\b
-          | {ASK}(?:speak|talk)(?:\s+to\s+me)?(?:\s+(?:now|please|instead|again))*$
-          | {ASK}speak\s+(?:to\s+me|(?:the|your|that|this|it)\b)
+          | {ASK}{ADVERBS}read\s+(?:(?:it|this|that|them)\s+out\b|(?:me|us)\s|.*\b(?:to|for)\s+(?:me|us)\b)
+          | {ASK}{ADVERBS}(?:sing|whisper)\s+(?:me|us|to|for|it|that|a|the|something)\b
+          | {ASK}{ADVERBS}use\s+your\s+(?:own\s+)?voice\b
+          | {ASK}{ADVERBS}(?:speak|talk)(?:\s+to\s+me)?(?:\s+(?:now|please|instead|again))*$
+          | {ASK}{ADVERBS}speak\s+(?:to\s+me|(?:the|your|that|this|it)\b)
           | (?:i\s+want|i\s+need|i'd\s+like|i\s+would\s+like|i'd\s+love|i'd\s+rather|i\s+would\s+rather|i\s+prefer|let\s+me|can\s+i|could\s+i|may\s+i)\s+
                 (?:to\s+)?(?:hear|listen\s+to)\s+(?:your\s+(?:voice|answer|reply)|you(?:r)?\s+(?:say|speak|talk|read|tell)\w*|it\b|that\b|this\b|you\s*$)
           | (?:i\s+want|i'd\s+like|i\s+would\s+like|can\s+i\s+have|could\s+i\s+have|i\s+need)\s+{FEW_WORDS}
@@ -78,8 +109,16 @@ static AUDIO: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
+/// A condition that is mere politeness.
+static POLITE: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"^if\s+(?:you\s+(?:can|could|would|will|like|want|please|don't\s+mind|feel\s+like\s+it|get\s+a\s+chance|have\s+(?:a\s+)?(?:time|moment|minute))
+            | (?:it's|that's|it\s+is|that\s+is)\s+(?:ok|okay|alright|all\s+right|possible|not\s+too\s+much\s+trouble))$",
+    )
+});
 static REFUSAL: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\b(?:don't|do\s+not|never|stop|no\s+need|didn't|not\s+to|shouldn't|without)\b"));
+static SUGGESTING: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:how|what)\s+about\b"));
 /// A clause that only tells or supposes: what follows in it is no request.
 static TELLING: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"^(?:if|when|whenever|how|who|what|why|where|because|that's)\b"));
@@ -103,9 +142,13 @@ impl RouteClassifier {
         for clause in smooth.split(['.', '!', '?', ';', ',', ':', '\n']) {
             let folded = clause.split_whitespace().collect::<Vec<_>>().join(" ");
             let bare = NOISE.replace(&folded, "");
-            if bare.is_empty() || TELLING.is_match(&bare) || REFUSAL.is_match(&bare) {
+            let telling = TELLING.is_match(&bare) && !SUGGESTING.is_match(&bare);
+            if bare.is_empty() || telling || REFUSAL.is_match(&bare) {
+                if POLITE.is_match(&bare) {
+                    continue;
+                }
                 // "If I asked you to draw, would you": the supposition spans the clauses after it.
-                if TELLING.is_match(&bare) && bare.to_lowercase().starts_with("if ") {
+                if telling && bare.to_lowercase().starts_with("if ") {
                     return route;
                 }
                 continue;
