@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::ProviderError;
 use crate::weights::InstalledModel;
@@ -23,6 +23,29 @@ pub(crate) fn session(
     model: &Path,
     threads: usize,
 ) -> Result<Session, ProviderError> {
+    build(backend, runtime, threads, |mut builder| builder.commit_from_file(model))
+}
+
+/// As [`session`], of a model in memory.
+///
+/// # Errors
+/// As [`session`].
+#[cfg(feature = "tts-piper")]
+pub(crate) fn session_of(
+    backend: &'static str,
+    runtime: &InstalledModel,
+    model: &[u8],
+    threads: usize,
+) -> Result<Session, ProviderError> {
+    build(backend, runtime, threads, |mut builder| builder.commit_from_memory(model))
+}
+
+fn build(
+    backend: &'static str,
+    runtime: &InstalledModel,
+    threads: usize,
+    commit: impl FnOnce(SessionBuilder) -> ort::Result<Session>,
+) -> Result<Session, ProviderError> {
     let failed = |what: &str, error: String| ProviderError::Failed { backend, reason: format!("{what}: {error}") };
     let library = runtime
         .file("library")
@@ -30,16 +53,15 @@ pub(crate) fn session(
     load(library).map_err(|error| failed("ONNX Runtime can't be loaded", error.to_string()))?;
     // A builder's errors carry the builder; only their text is of use.
     let build = || -> Result<Session, String> {
-        Session::builder()
+        let builder = Session::builder()
             .map_err(|error| error.to_string())?
             .with_optimization_level(GraphOptimizationLevel::All)
             .map_err(|error| error.to_string())?
             .with_intra_threads(threads)
             .map_err(|error| error.to_string())?
             .with_intra_op_spinning(false)
-            .map_err(|error| error.to_string())?
-            .commit_from_file(model)
-            .map_err(|error| error.to_string())
+            .map_err(|error| error.to_string())?;
+        commit(builder).map_err(|error| error.to_string())
     };
     build().map_err(|error| failed("the ONNX model can't be loaded", error))
 }

@@ -5,24 +5,26 @@
 
 mod config;
 mod espeak;
+mod graph;
 mod loudness;
 mod phonemes;
 mod pieces;
 mod reading;
+mod vits;
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use ort::session::Session;
-use ort::value::TensorRef;
 
 use self::config::VoiceConfig;
+use self::loudness::Leveller;
+use self::vits::{Utterance, Vits};
 use super::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, check};
 use crate::config::LocalTtsConfig;
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
 use crate::providers::worker::{Outlet, Worker};
-use crate::providers::{Description, ProviderError, cores, onnx};
+use crate::providers::{Description, ProviderError};
 use crate::weights::InstalledModel;
 
 const BACKEND: &str = "local";
@@ -48,8 +50,7 @@ pub struct Piper {
 }
 
 struct Engine {
-    session: Session,
-    threads: usize,
+    vits: Vits,
     config: VoiceConfig,
     noise_scale: f32,
     noise_width: f32,
@@ -89,10 +90,9 @@ impl Piper {
         let settings = settings.clone();
         let worker = Worker::start(BACKEND, settings.queue_length, move || {
             let weights = voice.file("weights").ok_or_else(|| failed("the voice has no weights file"))?;
-            let session = onnx::session(BACKEND, &runtime, weights, settings.threads)?;
+            let vits = Vits::load(&runtime, weights, settings.threads)?;
             let mut engine = Engine {
-                session,
-                threads: settings.threads,
+                vits,
                 noise_scale: settings.noise_scale.unwrap_or(config.inference.noise_scale),
                 noise_width: settings.noise_width.unwrap_or(config.inference.noise_w),
                 config,
@@ -133,7 +133,10 @@ impl Engine {
         let mut speech = Vec::new();
         for sentence in phonemes::sentences(&self.config, CALIBRATION).map_err(failed)? {
             let ids = phonemes::ids(&self.config, &sentence).ok_or_else(|| failed("the voice knows no phoneme"))?;
-            speech.extend(self.synthesise(&ids, None, 1.0)?);
+            self.synthesise(&ids, None, 1.0, |samples| {
+                speech.extend(samples);
+                Ok(())
+            })?;
         }
         if self.rendering == Rendering::Live {
             self.gain = loudness::gain_for(&speech);
@@ -152,13 +155,20 @@ impl Engine {
             if job.cancel.is_cancelled() || outlet.is_closed() {
                 return Err(ProviderError::Cancelled);
             }
-            let mut samples = self.synthesise(&ids, job.speaker.as_deref(), job.speed)?;
-            if self.rendering == Rendering::Live {
-                loudness::level(&mut samples, self.gain);
-            }
-            let clip = Clip::new(samples, SampleRate(self.config.audio.sample_rate));
-            outlet.send(SpeechChunk { clip, timing: EngineTiming { queued, inference: started.elapsed() } })?;
-            (queued, started, silent) = (Duration::ZERO, Instant::now(), false);
+            let mut leveller = (self.rendering == Rendering::Live).then(|| Leveller::new(self.gain));
+            let rate = SampleRate(self.config.audio.sample_rate);
+            self.synthesise(&ids, job.speaker.as_deref(), job.speed, |mut samples| {
+                if job.cancel.is_cancelled() {
+                    return Err(ProviderError::Cancelled);
+                }
+                if let Some(leveller) = &mut leveller {
+                    leveller.level(&mut samples);
+                }
+                let timing = EngineTiming { queued, inference: started.elapsed() };
+                outlet.send(SpeechChunk { clip: Clip::new(samples, rate), timing })?;
+                (queued, started, silent) = (Duration::ZERO, Instant::now(), false);
+                Ok(())
+            })?;
         }
         if silent {
             let reason = "the voice can't pronounce any of it".into();
@@ -181,31 +191,22 @@ impl Engine {
         Ok(pieces.filter_map(|piece| phonemes::ids(&self.config, &piece)).collect())
     }
 
-    /// Mono samples of one piece, at the voice's own level.
-    fn synthesise(&mut self, ids: &[i64], speaker: Option<&str>, speed: f32) -> Result<Vec<f32>, ProviderError> {
-        let lengths = [ids.len() as i64];
-        let scales = [self.noise_scale, self.config.inference.length_scale / speed, self.noise_width];
+    /// Gives `each` the mono samples of one piece, chunk by chunk, at the voice's own level.
+    fn synthesise(
+        &mut self,
+        ids: &[i64],
+        speaker: Option<&str>,
+        speed: f32,
+        each: impl FnMut(Vec<f32>) -> Result<(), ProviderError>,
+    ) -> Result<(), ProviderError> {
         let named = speaker.and_then(|name| self.config.speaker_id_map.get(name));
-        let speaker = [named.copied().unwrap_or(self.config.default_speaker_id)];
-        let run = |session: &mut Session| -> ort::Result<Vec<f32>> {
-            let mut inputs = ort::inputs![
-                "input" => TensorRef::from_array_view(([1, ids.len()], ids))?,
-                "input_lengths" => TensorRef::from_array_view(([1], lengths.as_slice()))?,
-                "scales" => TensorRef::from_array_view(([3], scales.as_slice()))?,
-            ];
-            if self.config.num_speakers > 1 {
-                let speaker = TensorRef::from_array_view(([1], speaker.as_slice()))?;
-                inputs.push(("sid".into(), speaker.into()));
-            }
-            let outputs = cores::compute(self.threads, |_| session.run(inputs))?;
-            // `(1, 1, 1, samples)`, whatever its name; alignments may follow.
-            Ok(outputs[0].try_extract_tensor::<f32>()?.1.to_vec())
+        let speaker = named.copied().unwrap_or(self.config.default_speaker_id);
+        let utterance = Utterance {
+            ids,
+            scales: [self.noise_scale, self.config.inference.length_scale / speed, self.noise_width],
+            speaker: (self.config.num_speakers > 1).then_some(speaker),
         };
-        let mut samples = run(&mut self.session).map_err(failed)?;
-        for sample in &mut samples {
-            *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
-        }
-        Ok(samples)
+        self.vits.render(&utterance, each)
     }
 }
 
