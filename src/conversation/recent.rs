@@ -42,7 +42,7 @@ impl Recent {
         self.start
     }
 
-    fn end(&self) -> Position {
+    pub(super) fn end(&self) -> Position {
         self.start + self.samples.len() as u64
     }
 
@@ -50,15 +50,10 @@ impl Recent {
         time_of(self.samples.len() as u64)
     }
 
-    pub(super) fn clip(&self) -> Clip {
-        Clip::new(self.samples.clone(), SampleRate::SPEECH)
-    }
-
-    /// Up to `position` and, as far as it is there, `tail` after it.
-    pub(super) fn clip_up_to(&self, position: Position, tail: Duration) -> Clip {
-        let until = position + SampleRate::SPEECH.samples_in(tail) as u64;
-        let length = until.min(self.end()).saturating_sub(self.start) as usize;
-        Clip::new(self.samples[..length].to_vec(), SampleRate::SPEECH)
+    /// From `from` to `until`, as far as it is there.
+    pub(super) fn clip_between(&self, from: Position, until: Position) -> Clip {
+        let [from, until] = [from, until].map(|at| at.clamp(self.start, self.end()) - self.start);
+        Clip::new(self.samples[from.min(until) as usize..until as usize].to_vec(), SampleRate::SPEECH)
     }
 
     /// Lets go what lies more than `padding` before `position`.
@@ -88,9 +83,9 @@ mod tests {
         recent.push(&Clip::new(ramp, SampleRate::SPEECH));
         recent.forget_before(32_000, SECOND / 2);
         assert_eq!((recent.start(), recent.duration()), (24_000, SECOND * 5 / 2));
-        let clip = recent.clip_up_to(40_000, SECOND / 4);
+        let clip = recent.clip_between(10, 44_000);
         assert_eq!((clip.samples[0], clip.samples.len()), (24_000.0, 20_000));
-        assert_eq!(recent.clip_up_to(63_000, SECOND).samples.len(), 40_000, "no more than there is");
+        assert_eq!(recent.clip_between(24_000, 80_000).samples.len(), 40_000, "no more than there is");
         recent.forget_before(10, SECOND);
         assert_eq!(recent.start(), 24_000, "what is gone is gone");
         recent.forget_all();

@@ -20,7 +20,7 @@ use crate::conversation::start::Inner;
 use crate::conversation::turn::{at_speech_rate, with_words};
 use crate::conversation::words::CertainWords;
 use crate::conversation::{ConversationError, Heard};
-use crate::domain::audio::Clip;
+use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
 use crate::providers::ProviderError;
 use crate::providers::stt::{Transcription, TranscriptionRequest};
@@ -30,8 +30,13 @@ use crate::providers::vad::VoiceActivityStream;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A pause in which what was said so far is transcribed.
 const SHORT_PAUSE: Duration = Duration::from_millis(96);
-/// A pause that may be the end: a transcript that was begun before it is given up for one of all that was said.
-const LONG_PAUSE: Duration = Duration::from_millis(250);
+/// A pause that may be the end: a transcript that was begun before it is given up for one of all that was said, and the
+/// reply may be begun.
+const LONG_PAUSE: Duration = Duration::from_millis(160);
+/// Behind such a pause, what was said before it isn't heard again: the words of one sentence don't run across it.
+const PART_PAUSE: Duration = Duration::from_millis(224);
+/// Less speech than this is better heard together with what was said before.
+const LEAST_PART: Duration = Duration::from_millis(1200);
 /// What is kept of the silence behind the last word.
 const TAIL: Duration = Duration::from_millis(300);
 /// Less sound than this can't be a message.
@@ -51,9 +56,17 @@ pub(super) struct Link {
 
 /// A transcript of a part of the message, on its way.
 struct Partial {
-    /// It holds all that was said up to here.
+    /// It holds all that was said up to here, but for `before`.
     covers: Position,
+    before: String,
     transcript: BoxFuture<'static, Result<Transcription, ProviderError>>,
+}
+
+/// The message up to a pause in it.
+struct Settled {
+    text: String,
+    /// In the pause; the rest of the message comes behind.
+    until: Position,
 }
 
 /// The newest transcript of the message.
@@ -91,6 +104,7 @@ pub(super) struct Stream {
     utterance: Option<Utterance>,
     partial: Option<Partial>,
     known: Option<Known>,
+    settled: Option<Settled>,
     certain: CertainWords,
     preparing: Option<Prepared>,
     finals: FuturesOrdered<BoxFuture<'static, Final>>,
@@ -106,6 +120,7 @@ impl Stream {
             utterance: None,
             partial: None,
             known: None,
+            settled: None,
             certain: CertainWords::default(),
             preparing: None,
             finals: FuturesOrdered::new(),
@@ -190,7 +205,28 @@ impl Stream {
             (Some(known), Some(_)) => self.prepare(&known.text.clone(), known.covers),
             _ => {}
         }
+        self.settle();
         self.transcribe_ahead();
+    }
+
+    /// In a pause behind words that are known, ends the part of the message that they are.
+    fn settle(&mut self) {
+        let (Some(known), Some(last_voice)) = (&self.known, self.endpointer.last_voice()) else { return };
+        let since = self.settled.as_ref().map_or(self.recent.start(), |settled| settled.until);
+        let whole = known.covers >= last_voice && !known.text.is_empty();
+        if whole && self.endpointer.silence() >= PART_PAUSE && time_of(last_voice.saturating_sub(since)) >= LEAST_PART {
+            self.settled = Some(Settled { text: known.text.clone(), until: self.endpointer.position() });
+        }
+    }
+
+    /// What of the message is still to be heard, up to where it `ends`, and the words before it.
+    fn unheard(&self, ends: Position) -> (Clip, String) {
+        let rest = |settled: &&Settled| time_of(ends.saturating_sub(settled.until)) >= LEAST_PART;
+        let (from, before) = match self.settled.as_ref().filter(rest) {
+            Some(settled) => (settled.until, settled.text.clone()),
+            None => (self.recent.start(), String::new()),
+        };
+        (self.recent.clip_between(from, ends), before)
     }
 
     /// A detector that fails leaves its stream as it was: what it didn't hear is silence.
@@ -230,8 +266,7 @@ impl Stream {
         let utterance = self.utterance();
         self.tell(ListenEvent::SpeechStopped { utterance, at: time_of(last_voice) });
         let pause = self.endpointer.silence();
-        let clip = self.recent.clip_up_to(last_voice, TAIL);
-        self.complete(utterance, clip, Some(last_voice), Some(pause));
+        self.complete(utterance, Some(last_voice), Some(pause));
         self.recent.forget_before(self.endpointer.position(), TAIL);
     }
 
@@ -245,16 +280,19 @@ impl Stream {
             return self.tell(ListenEvent::Refused(ListenError::TooLittle { got }));
         }
         let utterance = self.utterance();
-        let clip = self.recent.clip();
-        let last_voice = self.endpointer.last_voice();
-        self.complete(utterance, clip, last_voice, None);
+        self.complete(utterance, self.endpointer.last_voice(), None);
         self.recent.forget_all();
     }
 
     /// The message is whole: its words are known, are on their way, or are asked for now.
-    fn complete(&mut self, utterance: Utterance, clip: Clip, last_voice: Option<Position>, pause: Option<Duration>) {
+    fn complete(&mut self, utterance: Utterance, last_voice: Option<Position>, pause: Option<Duration>) {
         let ended = Instant::now();
-        let sound = clip.duration();
+        // Silence that ended the turn is no part of it; a caller says themselves where the message ends.
+        let ends = match (last_voice, pause) {
+            (Some(last_voice), Some(_)) => after(last_voice),
+            _ => self.recent.end(),
+        };
+        let sound = self.recent.clip_between(self.recent.start(), ends).duration();
         self.tell(ListenEvent::Committed { utterance, detected: pause.is_some() });
         let covers = |position: Position| last_voice.is_some_and(|last_voice| position >= last_voice);
         let known = self.known.take().filter(|known| covers(known.covers));
@@ -262,19 +300,20 @@ impl Stream {
         let transcript: Transcript = match (known, on_its_way) {
             (Some(known), _) => Box::pin(async move { Ok((known.text, EngineTiming::default())) }),
             (None, Some(partial)) => {
-                let whole = self.transcribe(clip);
+                let again = self.transcribe(self.unheard(ends));
                 Box::pin(async move {
                     match partial.transcript.await {
-                        Ok(transcription) => Ok((transcription.text, transcription.timing)),
-                        Err(_) => whole.await,
+                        Ok(heard) => Ok((joined(partial.before, &heard.text), heard.timing)),
+                        Err(_) => again.await,
                     }
                 })
             }
-            (None, None) => self.transcribe(clip),
+            (None, None) => self.transcribe(self.unheard(ends)),
         };
         let certain = std::mem::take(&mut self.certain);
         let last = async move { Final { utterance, heard: heard(transcript, sound, ended, pause).await, certain } };
         self.finals.push_back(Box::pin(last));
+        self.settled = None;
         self.utterance = None;
         self.endpointer.end();
     }
@@ -287,21 +326,21 @@ impl Stream {
         }
         let clip = at_speech_rate(clip);
         let (ended, sound) = (Instant::now(), clip.duration());
-        let transcript = self.transcribe(clip);
+        let transcript = self.transcribe((clip, String::new()));
         self.finals.push_back(Box::pin(async move {
             Final { utterance, heard: heard(transcript, sound, ended, None).await, certain: CertainWords::default() }
         }));
     }
 
     /// Starts nothing before it is awaited.
-    fn transcribe(&self, clip: Clip) -> Transcript {
+    fn transcribe(&self, (clip, before): (Clip, String)) -> Transcript {
         let inner = Arc::clone(&self.inner);
         let request = self.request(clip);
         Box::pin(async move {
             let begun = Instant::now();
             loop {
                 match inner.stt.transcribe(request.clone()).await {
-                    Ok(heard) => return Ok((heard.text, heard.timing)),
+                    Ok(heard) => return Ok((joined(before, &heard.text), heard.timing)),
                     Err(ProviderError::Busy { .. }) if begun.elapsed() < BUSY_FOR => {
                         tokio::time::sleep(BUSY_PAUSE).await;
                     }
@@ -335,16 +374,16 @@ impl Stream {
         if !due {
             return;
         }
-        let clip = self.recent.clip_up_to(last_voice, TAIL);
+        let (clip, before) = self.unheard(after(last_voice));
         let (stt, request) = (Arc::clone(&self.inner.stt), self.request(clip));
         let transcript = Box::pin(async move { stt.transcribe(request).await });
-        self.partial = Some(Partial { covers: last_voice, transcript });
+        self.partial = Some(Partial { covers: last_voice, before, transcript });
     }
 
     fn take_partial(&mut self, outcome: Result<Transcription, ProviderError>) {
-        let Some(Partial { covers, .. }) = self.partial.take() else { return };
+        let Some(Partial { covers, before, .. }) = self.partial.take() else { return };
         let text = match outcome {
-            Ok(transcription) => transcription.text,
+            Ok(transcription) => joined(before, &transcription.text),
             // The next one may fare better, and the last one is asked for with patience.
             Err(error) => return tracing::debug!(error = %error, "what was said so far was not transcribed"),
         };
@@ -406,10 +445,25 @@ impl Stream {
         self.utterance = None;
         self.partial = None;
         self.known = None;
+        self.settled = None;
         self.certain = CertainWords::default();
         self.preparing = None;
         self.endpointer.end();
     }
+}
+
+/// The end of the silence that is heard with a last word.
+fn after(last_voice: Position) -> Position {
+    last_voice + SampleRate::SPEECH.samples_in(TAIL) as u64
+}
+
+fn joined(mut before: String, text: &str) -> String {
+    let text = text.trim();
+    if !before.is_empty() && !text.is_empty() {
+        before.push(' ');
+    }
+    before.push_str(text);
+    before
 }
 
 type Transcript = BoxFuture<'static, Result<(String, EngineTiming), ProviderError>>;

@@ -11,6 +11,13 @@ use prost::{DecodeError, Message};
 /// Where the names of the generator's nodes begin.
 const VOCODER: &str = "/dec/";
 
+/// Frames to each side that a sample depends on, for the two kinds of residual blocks that HiFi-GAN has (Kong et al. 2020,
+/// arXiv 2010.05646, appendix A) with piper's kernels: half the kernels times their dilations, at each layer's rate.
+const REACH_OF_TWO_CONVOLUTIONS: usize = 10;
+const REACH_OF_SIX_CONVOLUTIONS: usize = 14;
+/// Only the larger kind has nodes of this name.
+const SIX_CONVOLUTIONS: &str = "/convs1.";
+
 /// `ELEM_TYPE_FLOAT` of `onnx.proto3`.
 const FLOAT: i32 = 1;
 
@@ -82,6 +89,8 @@ pub(super) struct Parts {
     pub(super) vocoder: Vec<u8>,
     /// What the latents are called in both.
     pub(super) latents: String,
+    /// How many frames to each side of its own a sample depends on.
+    pub(super) reach: usize,
 }
 
 /// `None` where the graph has no vocoder by that name, or one that takes more than latents (voices with several
@@ -133,6 +142,10 @@ pub(super) fn part(model: Bytes) -> Result<Option<Parts>, DecodeError> {
         encoder: half(HashSet::from([latents]), None, graph.inputs.clone(), boundary.clone()),
         vocoder: half(samples, Some(latents), boundary, graph.outputs.iter().take(1).cloned().collect()),
         latents: latents.to_owned(),
+        reach: match vocoder().any(|node| node.name.contains(SIX_CONVOLUTIONS)) {
+            true => REACH_OF_SIX_CONVOLUTIONS,
+            false => REACH_OF_TWO_CONVOLUTIONS,
+        },
     }))
 }
 

@@ -14,10 +14,6 @@ use crate::weights::InstalledModel;
 const FIRST_CHUNK: usize = 24;
 const GROWTH: usize = 4;
 
-/// Frames that a chunk is rendered with on each side and that are not kept. A HiFi-GAN of piper's `medium` quality hears
-/// 10 frames to each side, one of `high` quality 14: with that many, a chunk's samples are those of the whole.
-const OVERLAP: usize = 16;
-
 /// What is to be rendered.
 pub(super) struct Utterance<'a> {
     pub(super) ids: &'a [i64],
@@ -35,7 +31,13 @@ pub(super) struct Vits {
 enum Model {
     /// Renders all at once.
     Whole(Session),
-    Parted { encoder: Session, vocoder: Session, latents: String },
+    Parted {
+        encoder: Session,
+        vocoder: Session,
+        latents: String,
+        /// Frames that a chunk is rendered with on each side and that are not kept.
+        reach: usize,
+    },
 }
 
 impl Vits {
@@ -45,8 +47,8 @@ impl Vits {
         let file = std::fs::read(weights).map_err(failed)?;
         let session = |model: &[u8]| onnx::session_of(BACKEND, runtime, model, threads);
         let model = match graph::part(file.into()).map_err(failed)? {
-            Some(Parts { encoder, vocoder, latents }) => {
-                Model::Parted { encoder: session(&encoder)?, vocoder: session(&vocoder)?, latents }
+            Some(Parts { encoder, vocoder, latents, reach }) => {
+                Model::Parted { encoder: session(&encoder)?, vocoder: session(&vocoder)?, latents, reach }
             }
             None => Model::Whole(onnx::session(BACKEND, runtime, weights, threads)?),
         };
@@ -68,12 +70,13 @@ impl Vits {
                 let samples = encode(session, threads, utterance, |_, samples| sound(samples)).map_err(failed)?;
                 each(samples)
             }
-            Model::Parted { encoder, vocoder, latents } => {
+            Model::Parted { encoder, vocoder, latents, reach } => {
                 let frames = encode(encoder, threads, utterance, Latents::of).map_err(failed)??;
                 let (mut from, mut length) = (0, FIRST_CHUNK);
                 while from < frames.count {
-                    let to = (from + length).min(frames.count);
-                    let (start, end) = (from.saturating_sub(OVERLAP), (to + OVERLAP).min(frames.count));
+                    // What would be left for a short last chunk comes with this one.
+                    let to = if from + length * 3 / 2 < frames.count { from + length } else { frames.count };
+                    let (start, end) = (from.saturating_sub(*reach), (to + *reach).min(frames.count));
                     let part = frames.part(start, end);
                     let mut render = || -> ort::Result<Vec<f32>> {
                         let shape = [1, frames.channels, end - start];
