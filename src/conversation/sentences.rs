@@ -7,11 +7,11 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 /// The first piece may be a clause of at least this length, in bytes and in words; a shorter one sounds torn off.
-const FIRST_CLAUSE_LENGTH: usize = 30;
-const FIRST_CLAUSE_WORDS: usize = 5;
+const FIRST_CLAUSE_LENGTH: usize = 20;
+const FIRST_CLAUSE_WORDS: usize = 4;
 
 /// How much of the same sentence must stand behind a first clause, in bytes: a word or two are better spoken with it.
-const BEHIND_CLAUSE: usize = 14;
+const BEHIND_CLAUSE: usize = 8;
 
 /// A sentence longer than this, in bytes, is cut at a clause, else between words.
 const LONGEST: usize = 260;

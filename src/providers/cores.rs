@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 /// How long the sight of others on the cores holds: a browser that draws is not on them at every moment.
 const CROWDED_FOR: Duration = Duration::from_secs(1);
 
-/// Whoever handed the step over may still be on a core; this much later it is not.
+/// Another process may just have handed something over; this much later it is off the core.
 const HAND_OVER: Duration = Duration::from_micros(300);
 
 struct Cores {
@@ -36,19 +36,19 @@ pub(crate) fn compute<T>(threads: usize, step: impl FnOnce(usize) -> T) -> T {
     let wanted = threads.clamp(1, cores.count);
     // The semaphore is never closed; without a permit the step would only be slower.
     let _taken = futures::executor::block_on(cores.free.acquire_many(u32::try_from(wanted).unwrap_or(u32::MAX))).ok();
-    step(if wanted > 1 { wanted.min(cores.count.saturating_sub(cores.others(wanted))).max(1) } else { 1 })
+    step(if wanted > 1 { wanted.min(cores.count.saturating_sub(cores.others())).max(1) } else { 1 })
 }
 
 impl Cores {
-    /// How many threads of others, engines aside, were on the cores within the last second, at most. `mine` cores are
-    /// taken, by this thread so far.
-    fn others(&self, mine: usize) -> usize {
-        let taken = self.count.saturating_sub(self.free.available_permits());
-        let engines = 1 + taken.saturating_sub(mine);
-        let mut seen = running().saturating_sub(engines);
-        if seen > 0 {
-            std::thread::sleep(HAND_OVER);
-            seen = seen.min(running().saturating_sub(engines));
+    /// How many threads of other processes were on the cores within the last second, at most.
+    fn others(&self) -> usize {
+        let mut seen = running().saturating_sub(1);
+        // Those of this process that aren't engines, a listener or a writer, are on the cores for a moment only.
+        for wait in [Duration::ZERO, HAND_OVER] {
+            if seen > 0 {
+                std::thread::sleep(wait);
+                seen = seen.min(running().saturating_sub(running_here()));
+            }
         }
         let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
         match *crowd {
@@ -68,6 +68,14 @@ fn running() -> usize {
     // "0.20 0.18 0.12 2/300 4321": the fourth field, see proc_loadavg(5).
     let field = load.split_whitespace().nth(3).and_then(|field| field.split_once('/'));
     field.and_then(|(running, _)| running.parse().ok()).unwrap_or(1)
+}
+
+/// Those of this process.
+fn running_here() -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let states = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+    // "4321 (name) R …", see proc_pid_stat(5).
+    states.filter(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('R'))).count().max(1)
 }
 
 #[cfg(test)]

@@ -28,10 +28,11 @@ use crate::providers::vad::VoiceActivityStream;
 
 /// While the person speaks on, what they said is transcribed anew when there is so much more of it.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// A pause in which what was said so far is transcribed.
-const SHORT_PAUSE: Duration = Duration::from_millis(96);
-/// A pause that may be the end: a transcript that was begun before it is given up for one of all that was said, and the
-/// reply may be begun.
+/// A pause in which what was said so far is transcribed, in place of a transcript that was begun before it where another
+/// one is known.
+const SHORT_PAUSE: Duration = Duration::from_millis(64);
+/// A pause that may be the end: any transcript that was begun before it is given up for one of all that was said, and
+/// the reply may be begun.
 const LONG_PAUSE: Duration = Duration::from_millis(160);
 /// Behind such a pause, what was said before it isn't heard again: the words of one sentence don't run across it.
 const PART_PAUSE: Duration = Duration::from_millis(224);
@@ -367,8 +368,8 @@ impl Stream {
         let silence = self.endpointer.silence();
         let much_more = time_of(last_voice - since.min(last_voice)) >= AGAIN_AFTER;
         let due = match self.partial {
-            // Who gives up at every breath has nothing in the end.
-            Some(_) => silence >= LONG_PAUSE,
+            // Who gives up at every breath has nothing to show until the end.
+            Some(_) => silence >= if self.known.is_some() { SHORT_PAUSE } else { LONG_PAUSE },
             None => silence >= SHORT_PAUSE || much_more,
         };
         if !due {
