@@ -12,6 +12,7 @@ use super::Event;
 use super::outbox::Outbox;
 use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::providers::ProviderError;
+use crate::providers::meter;
 use crate::providers::tts::{SpeechRequest, TextToSpeech};
 
 /// Pieces that wait to be spoken; the model waits when there are more.
@@ -48,7 +49,10 @@ pub(super) struct Spoken {
 impl Speaker {
     pub(super) fn start(voice: Voice, outbox: Outbox, cancel: CancellationToken) -> Self {
         let (pieces, queue) = mpsc::channel(QUEUE);
-        Self { pieces, task: tokio::spawn(speak_all(voice, outbox, cancel, queue)) }
+        // What it uses is the turn's.
+        let meter = meter::current();
+        let speaking = speak_all(voice, outbox, cancel, queue);
+        Self { pieces, task: tokio::spawn(async move { meter.count(speaking).await }) }
     }
 
     /// Waits while the queue is full.

@@ -24,6 +24,7 @@ use crate::graph::node::{Context, Listener};
 use crate::graph::runner::{Thread, Until};
 use crate::graph::state::TurnState;
 use crate::providers::ProviderError;
+use crate::providers::meter::{self, Meter};
 use crate::providers::stt::TranscriptionRequest;
 use crate::store::NewBlob;
 
@@ -48,7 +49,8 @@ impl Inner {
         let span = info_span!("turn", turn.id = %turn, session.id = %who.session);
         async {
             let answered = {
-                let answer = self.answer(request, who, input_end, &outbox, &cancel);
+                let meter = Meter::default();
+                let answer = meter.count(self.answer(request, who, input_end, &outbox, &cancel));
                 tokio::pin!(answer);
                 tokio::select! {
                     answered = &mut answer => answered,
@@ -113,6 +115,7 @@ impl Inner {
             voice_failed: reply.voice_failed(),
             stages: outbox.stages(),
             usage: reply.usage(),
+            used: meter::current().used(),
         };
         Ok((outcome, entered, thread))
     }

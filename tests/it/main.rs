@@ -15,6 +15,7 @@ mod embeddings;
 mod graph;
 mod llm;
 mod memory;
+mod openai;
 mod realtime;
 mod rooms;
 mod routing;

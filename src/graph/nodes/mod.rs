@@ -14,7 +14,7 @@ pub use answer_danger::AnswerDanger;
 pub use check_danger::CheckDanger;
 pub use decline_image::DeclineImage;
 pub use extract_memories::ExtractMemories;
-pub use inject_context::InjectContext;
+pub use inject_context::{InjectContext, known_of_them};
 pub use inject_memories::InjectMemories;
 pub use respond::{Respond, grounds, request as reply_request};
 pub use route::Route;

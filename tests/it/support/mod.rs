@@ -4,5 +4,6 @@ pub mod app;
 pub mod child;
 pub mod events;
 pub mod person;
+pub mod qdrant;
 pub mod recordings;
 pub mod service;
