@@ -81,6 +81,7 @@ impl App {
             sessions: Arc::clone(&sessions),
             checkpoints: Arc::new(store.clone()),
             blobs: Arc::clone(&blobs),
+            image: ports.image.clone(),
             clock: jiff::Zoned::now,
         };
         let conversation = Arc::new(Conversation::new(parts, &config)?);

@@ -1,5 +1,6 @@
 //! Measures: one process for each variant, so that none pays for another's memory, and each starts cold.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::protocol::{AloneMeasure, Answer, Door, Order, Service, StageMeasure, Tokens, TurnMeasure};
 use crate::app::App;
 use crate::audio::{DurationLimits, decode, resample};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, PricesConfig};
 use crate::conversation::{
     CollectedTurn, Delivery, Heard, Hearing, ListenEvent, Listening, Speak, TurnInput, TurnRequest, collect,
 };
@@ -135,7 +136,7 @@ impl Bench {
         };
         drop(listener);
         match collected {
-            Ok(turn) => measure(&turn),
+            Ok(turn) => measure(&turn, &self.app.config.prices),
             Err(error) => TurnMeasure { failure: Some(format!("{error:#}")), ..TurnMeasure::default() },
         }
     }
@@ -281,8 +282,12 @@ fn request(input: TurnInput, user: UserId, session: SessionId) -> TurnRequest {
     }
 }
 
-fn measure(turn: &CollectedTurn) -> TurnMeasure {
+fn measure(turn: &CollectedTurn, prices: &PricesConfig) -> TurnMeasure {
     let outcome = &turn.outcome;
+    let mut used = BTreeMap::new();
+    for one in &outcome.used {
+        *used.entry(one.unit.as_str().to_owned()).or_default() += one.amount;
+    }
     let stages = outcome.stages.iter().map(|timing| {
         let measure = StageMeasure {
             total_ms: milliseconds(timing.total),
@@ -299,6 +304,8 @@ fn measure(turn: &CollectedTurn) -> TurnMeasure {
             computed: usage.computed_prompt_tokens,
             completion: usage.completion_tokens,
         }),
+        cost: prices.total(&outcome.used),
+        used,
         spoken_seconds: turn.audio.as_ref().map_or(0.0, |clip| clip.duration().as_secs_f64()),
         failure: outcome.voice_failed.then(|| "the voice failed".to_owned()),
     }

@@ -94,7 +94,13 @@ impl Inner {
         thread.state.instructions = request.instructions;
         self.begin(&mut thread, who, &text, request.images).await?;
 
-        let voice = Voice { tts: Arc::clone(&self.tts), voice: request.voice, speed: request.speed, input_end };
+        let voice = Voice {
+            tts: Arc::clone(&self.tts),
+            voice: request.voice,
+            speed: request.speed,
+            apology: Lines::fresh(&self.ports.character.lines.broke_off, &[]).to_owned(),
+            input_end,
+        };
         let claims = &self.ports.character.claims;
         let mut reply = Reply::new(claims, outbox.clone(), cancel.clone(), request.speak, voice);
         let mut context = Context { ports: &self.ports, listener: &mut reply, cancel: cancel.clone() };
@@ -318,6 +324,7 @@ impl Listener for Quiet {
     async fn end_reply(&mut self, _: bool) -> bool {
         false
     }
+    async fn image(&mut self, _: BlobId, _: &str) {}
     async fn recite(&mut self, _: &str, _: &str) {}
     async fn deliver(&mut self) -> crate::graph::state::Said {
         crate::graph::state::Said::default()

@@ -11,8 +11,10 @@
 mod audio;
 mod comparison;
 mod conversation;
+mod doctor;
 mod embeddings;
 mod graph;
+mod image;
 mod llm;
 mod memory;
 mod openai;

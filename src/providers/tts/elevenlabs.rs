@@ -15,7 +15,8 @@ use crate::providers::{BackendStatus, Description, Place, ProviderError};
 
 const BACKEND: &str = "elevenlabs";
 
-/// The paces that it takes; one beyond them is brought to the nearest.
+/// The paces that it takes, <https://elevenlabs.io/docs/best-practices/prompting/controls>; one beyond them is brought to the
+/// nearest.
 const SPEEDS: (f32, f32) = (0.7, 1.2);
 
 pub struct ElevenLabsVoice {

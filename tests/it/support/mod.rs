@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod child;
+pub mod cloud;
 pub mod events;
 pub mod person;
 pub mod qdrant;
