@@ -85,8 +85,7 @@ async fn turn(client: &reqwest::Client, url: &str, session: &str, said: &str) ->
     Ok(whole - respond["inference_ms"].as_f64().unwrap_or_default())
 }
 
-async fn session(url: String, turns: usize, delay: Duration) -> Vec<Result<f64, String>> {
-    let client = rose::providers::client_builder().cookie_store(true).build().unwrap();
+async fn session(client: reqwest::Client, url: String, turns: usize, delay: Duration) -> Vec<Result<f64, String>> {
     tokio::time::sleep(delay).await;
     let started = client.post(format!("{url}/api/session/start")).send().await.unwrap();
     let id = started.json::<Value>().await.unwrap()["session_id"].as_str().unwrap().to_owned();
@@ -105,12 +104,15 @@ fn main() {
     let (server, url) = start(data.path());
     let idle = mebibytes(&server, "VmRSS");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    // Before the clock runs: each reads the machine's certificates, which takes the processor for milliseconds.
+    let client = || rose::providers::client_builder().cookie_store(true).build().unwrap();
+    let clients: Vec<reqwest::Client> = (0..sessions).map(|_| client()).collect();
     let begin = Instant::now();
     let outcomes: Vec<Result<f64, String>> = runtime.block_on(async {
-        let all = (0..sessions).map(|_| {
+        let all = clients.into_iter().map(|client| {
             // They don't all begin in the same moment.
             let delay = Duration::from_millis(rand::rng().random_range(0..THINKS_MS.end));
-            tokio::spawn(session(url.clone(), turns, delay))
+            tokio::spawn(session(client, url.clone(), turns, delay))
         });
         futures::future::join_all(all).await.into_iter().flat_map(|one| one.unwrap()).collect()
     });

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::metering::{Unit, Used};
 use crate::providers::Description;
+use crate::telemetry::USED;
 
 tokio::task_local! {
     static METER: Meter;
@@ -45,10 +46,9 @@ pub(crate) fn note(of: &Description, unit: Unit, amount: f64) {
     if amount <= 0.0 {
         return;
     }
-    // Counters are whole: thousandths, so that a second of sound is not lost.
     let thousandths = (amount * 1000.0).round() as u64;
     metrics::counter!(
-        "rose_used_thousandths_total",
+        USED,
         "backend" => of.backend, "model" => of.model.clone(), "unit" => unit.as_str()
     )
     .increment(thousandths);

@@ -19,13 +19,15 @@ struct Answer<T> {
     result: T,
 }
 
-fn failed(error: ProviderError) -> StoreError {
-    StoreError::Failed(error.to_string())
+impl From<ProviderError> for StoreError {
+    fn from(error: ProviderError) -> Self {
+        StoreError::Failed(error.to_string())
+    }
 }
 
 impl Client {
     pub(super) fn new(config: &ApiConfig) -> Result<Self, StoreError> {
-        let service = Service::new("qdrant", config, Place::Last).map_err(failed)?;
+        let service = Service::new("qdrant", config, Place::Last)?;
         Ok(Self { service: service.with_auth(ServiceAuth::Header("api-key")) })
     }
 
@@ -58,8 +60,8 @@ impl Client {
             Some(body) => request.json(body),
             None => request,
         };
-        let (response, permit) = self.service.call(method, path, filled).await.map_err(failed)?;
-        let answer: Answer<T> = self.service.json(response, permit).await.map_err(failed)?;
+        let (response, permit) = self.service.call(method, path, filled).await?;
+        let answer: Answer<T> = self.service.json(response, permit).await?;
         Ok(answer.result)
     }
 }
