@@ -1,16 +1,23 @@
 #!/usr/bin/env bash
-# Installs OpenAI's own client for Python, at the versions that tests/openai-clients.txt pins, for the tests that drive
-# Rose with it: into target/openai-clients, where nothing else is changed by it. Does nothing where that is done.
+# Installs OpenAI's own clients, for the tests that drive Rose with them: for Python at the versions that
+# tests/openai-clients.txt pins, for Node at those of tests/openai-node. Into target/openai-clients, where nothing else is
+# changed by it. Does nothing where that is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 list=tests/openai-clients.txt
 folder=${CARGO_TARGET_DIR:-target}/openai-clients
-if [ -x "$folder/bin/python" ] && cmp -s "$list" "$folder/installed.txt"; then
-    exit 0
+if ! [ -x "$folder/bin/python" ] || ! cmp -s "$list" "$folder/installed.txt"; then
+    echo "installing OpenAI's client for Python into $folder" >&2
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$list"
+    cp "$list" "$folder/installed.txt"
 fi
-echo "installing OpenAI's client into $folder" >&2
-rm -rf "$folder"
-python3 -m venv "$folder"
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$list"
-cp "$list" "$folder/installed.txt"
+if ! cmp -s tests/openai-node/package-lock.json "$folder/node/package-lock.json" || ! [ -d "$folder/node/node_modules/openai" ]; then
+    echo "installing OpenAI's client for Node into $folder/node" >&2
+    rm -rf "$folder/node"
+    mkdir -p "$folder/node"
+    cp tests/openai-node/package.json tests/openai-node/package-lock.json "$folder/node"
+    npm ci --prefix "$folder/node" --no-audit --no-fund --silent
+fi

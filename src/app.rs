@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::config::{Config, SttBackend};
+use crate::config::{Config, MemoryBackend, SttBackend};
 use crate::conversation::{Conversation, ConversationError, Parts, StartError};
 use crate::graph::routing::RouteClassifier;
 use crate::memory::Memories;
-use crate::providers::{BackendStatus, BuildError, Description, ProviderError, embeddings, llm, stt, tts, vad};
-use crate::store::{BlobStore, FileBlobs, SessionStore, SqliteStore, StoreError};
+use crate::providers::{BackendStatus, BuildError, Description, ProviderError, embeddings, image, llm, stt, tts, vad};
+use crate::store::{BlobStore, FileBlobs, MemoryStore, QdrantMemories, SessionStore, SqliteStore, StoreError};
 use crate::weights::{ModelStore, WeightsError};
 
 /// Everything that a server, a job or a command needs. Its engines are loaded and warm.
@@ -18,6 +18,8 @@ pub struct App {
     pub blobs: Arc<dyn BlobStore>,
     pub memories: Arc<Memories>,
     pub conversation: Arc<Conversation>,
+    /// The backends themselves, for who needs one of them alone.
+    pub(crate) ports: Ports,
     services: Vec<(&'static str, Backends)>,
 }
 
@@ -43,11 +45,6 @@ impl App {
     /// # Errors
     /// Where the data folder is in use, a model is missing, or a backend can't be built.
     pub async fn build(config: Config) -> Result<Self, AppError> {
-        Self::build_with_ports(config).await.map(|(app, _)| app)
-    }
-
-    /// The same, with the ports that it stands on, for who measures each by itself.
-    pub(crate) async fn build_with_ports(config: Config) -> Result<(Self, Ports), AppError> {
         let (store, ports, config) = tokio::task::spawn_blocking(move || {
             let store = SqliteStore::open(&config.data)?;
             let ports = Ports::load(&config)?;
@@ -57,12 +54,23 @@ impl App {
         .map_err(|_| AppError::Loading)??;
 
         let embedded_by = ports.embedder.describe();
-        store.bind_embedding_model(&embedded_by.model, ports.embedder.dimension()).await?;
-        let services = ports.services();
+        let mut services = ports.services();
+        let kept: Arc<dyn MemoryStore> = match config.memory.backend {
+            MemoryBackend::Local => {
+                store.bind_embedding_model(&embedded_by.model, ports.embedder.dimension()).await?;
+                Arc::new(store.clone())
+            }
+            MemoryBackend::Qdrant => {
+                let qdrant = qdrant(&config, &embedded_by.model, ports.embedder.dimension()).await?;
+                let shown = Arc::clone(&qdrant);
+                services.push(("memories", Box::new(move || vec![shown.status()])));
+                qdrant
+            }
+        };
         let sessions: Arc<dyn SessionStore> = Arc::new(store.clone());
         let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::new(&store));
         let embedder = Arc::new(embeddings::RecentlyEmbedded::new(Arc::clone(&ports.embedder)));
-        let memories = Arc::new(Memories::new(Arc::new(store.clone()), embedder, config.memory.clone()));
+        let memories = Arc::new(Memories::new(kept, embedder, config.memory.clone()));
         let parts = Parts {
             stt: Arc::clone(&ports.stt),
             llm: Arc::clone(&ports.llm),
@@ -73,6 +81,7 @@ impl App {
             sessions: Arc::clone(&sessions),
             checkpoints: Arc::new(store.clone()),
             blobs: Arc::clone(&blobs),
+            image: ports.image.clone(),
             clock: jiff::Zoned::now,
         };
         let conversation = Arc::new(Conversation::new(parts, &config)?);
@@ -80,7 +89,7 @@ impl App {
         if resumed > 0 {
             tracing::info!(turns = resumed, "ended the turns that were cut off");
         }
-        Ok((Self { config, store, sessions, blobs, memories, conversation, services }, ports))
+        Ok(Self { config, store, sessions, blobs, memories, conversation, ports, services })
     }
 
     /// Which backends stand behind each port, the first in line first; at least one for each.
@@ -103,6 +112,8 @@ pub(crate) struct Ports {
     pub(crate) llm: Arc<dyn llm::LanguageModel>,
     pub(crate) tts: Arc<dyn tts::TextToSpeech>,
     pub(crate) embedder: Arc<dyn embeddings::Embedder>,
+    /// `None` where no backend of the list is in this build.
+    pub(crate) image: Option<Arc<dyn image::ImageGenerator>>,
     detector: Option<Arc<dyn vad::VoiceActivityDetector>>,
 }
 
@@ -117,6 +128,9 @@ impl Ports {
             ("embeddings", Box::new(move || embedder.backends())),
             ("store", Box::new(|| vec![BackendStatus::of_engine(store())])),
         ];
+        if let Some(image) = self.image.clone() {
+            services.push(("image", Box::new(move || image.backends())));
+        }
         if let Some(detector) = self.detector.clone() {
             services.push(("voice_activity", Box::new(move || vec![BackendStatus::of_engine(detector.describe())])));
         }
@@ -128,6 +142,7 @@ impl Ports {
         let models = ModelStore::open(&config.models)?;
         let models = &models;
         let detector = detector(config, models)?;
+        let image = image::build(&config.image)?;
         std::thread::scope(|scope| {
             let stt = scope.spawn(|| stt::build(&config.stt, models, detector.as_ref()));
             let llm = scope.spawn(|| llm::build(&config.llm, models));
@@ -138,10 +153,21 @@ impl Ports {
                 llm: llm.join().map_err(|_| AppError::Loading)??,
                 tts: tts.join().map_err(|_| AppError::Loading)??,
                 embedder: embedder.join().map_err(|_| AppError::Loading)??,
+                image,
                 detector: detector.clone(),
             })
         })
     }
+}
+
+/// Where it doesn't answer now it may later: only a collection that can't be used keeps Rose from starting.
+async fn qdrant(config: &Config, model: &str, dimension: usize) -> Result<Arc<QdrantMemories>, StoreError> {
+    let qdrant = Arc::new(QdrantMemories::new(&config.memory.qdrant, model, dimension)?);
+    match qdrant.prepare().await {
+        Err(StoreError::Failed(reason)) => tracing::warn!(reason, "the memories can't be reached yet"),
+        other => other?,
+    }
+    Ok(qdrant)
 }
 
 fn store() -> Description {

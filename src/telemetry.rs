@@ -23,6 +23,8 @@ pub const STAGE_QUEUED: &str = "rose_stage_queued_seconds";
 pub const TURNS: &str = "rose_turns_total";
 /// Counter: turns refused since an engine's queue was full.
 pub const BUSY: &str = "rose_busy_total";
+/// Counter, by `backend`, `model` and `unit`: thousandths, so that a part of a second of sound is not lost.
+pub const USED: &str = "rose_used_thousandths_total";
 /// Counter: requests refused since their address had too many.
 pub const RATE_LIMITED: &str = "rose_rate_limited_total";
 /// Gauge: connections of `/v1/realtime`.
@@ -101,6 +103,10 @@ fn describe() {
     metrics::describe_histogram!(STAGE_DURATION, metrics::Unit::Seconds, "Time of one stage of a turn");
     metrics::describe_histogram!(STAGE_QUEUED, metrics::Unit::Seconds, "Time a stage waited for its engine");
     metrics::describe_counter!(TURNS, "Turns, by how they ended");
+    metrics::describe_counter!(
+        USED,
+        "Thousandths of what services were used for: tokens, characters, seconds of sound, pictures"
+    );
     metrics::describe_counter!(BUSY, "Turns refused since an engine's queue was full");
     metrics::describe_counter!(RATE_LIMITED, "Requests refused since their address had too many");
     metrics::describe_gauge!(CONNECTIONS, "Spoken conversations that are open");

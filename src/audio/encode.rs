@@ -42,7 +42,7 @@ pub fn samples_from_pcm16(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<2>().0.iter().map(|pair| f32::from(i16::from_le_bytes(*pair)) / 32_768.0).collect()
 }
 
-fn to_pcm16(sample: f32) -> i16 {
+pub(super) fn to_pcm16(sample: f32) -> i16 {
     // The cast saturates, and turns what is not a number into silence.
     (sample * 32_768.0).round() as i16
 }

@@ -7,9 +7,11 @@ mod format;
 mod g711;
 mod mp4;
 mod resample;
+mod stream;
 
 pub use decode::{DurationLimits, decode};
 pub use encode::{Encoding, encode, samples_from_pcm16};
 pub use error::AudioError;
 pub use g711::{Companding, samples_from_g711, to_g711};
 pub use resample::{Resampler, resample};
+pub use stream::{EncodeError, StreamEncoder, StreamFormat};

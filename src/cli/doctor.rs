@@ -85,15 +85,15 @@ impl fmt::Display for Finding {
 }
 
 impl Finding {
-    fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub(super) fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { state: State::Ok, what: what.into(), detail: detail.into(), mend: None }
     }
 
-    fn note(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub(super) fn note(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
         Self { state: State::Note, mend: Some(mend.into()), ..Self::ok(what, detail) }
     }
 
-    fn missing(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub(super) fn missing(what: impl Into<String>, detail: impl Into<String>, mend: impl Into<String>) -> Self {
         Self { state: State::Missing, ..Self::note(what, detail, mend) }
     }
 }
@@ -111,6 +111,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     if ports.iter().any(|port| port.local && port.capability == Capability::TextToSpeech) {
         findings.push(phoneme_data());
     }
+    findings.extend(super::services::examine(config));
     findings.extend(clients());
     findings.push(writable("data folder", &config.data.dir, "data.dir"));
     findings.push(port_free(config));

@@ -10,6 +10,7 @@ pub mod models;
 pub mod restore;
 pub mod say;
 pub mod serve;
+mod services;
 pub mod transcribe;
 
 use std::path::PathBuf;

@@ -65,6 +65,12 @@ pub struct TurnMeasure {
     /// By the stage's name.
     pub stages: BTreeMap<String, StageMeasure>,
     pub tokens: Option<Tokens>,
+    /// What services were used for costs so much, by the settings' prices.
+    #[serde(default)]
+    pub cost: f64,
+    /// By unit: tokens, characters, seconds of sound, pictures.
+    #[serde(default)]
+    pub used: BTreeMap<String, f64>,
     /// How long the spoken reply is.
     pub spoken_seconds: f64,
     /// Why there is no answer.

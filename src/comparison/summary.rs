@@ -1,6 +1,6 @@
 //! From measurements to what is reported: medians, 95th percentiles, word error rates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -78,6 +78,10 @@ pub struct Turns {
     pub text_to_speech_real_time_factor: Option<Spread>,
     /// Of the reply, while it is spoken.
     pub tokens_per_second: Option<Spread>,
+    /// Of a turn, in the currency of the settings' prices; 0 where all ran in this process.
+    pub cost: Option<Spread>,
+    /// Of a turn, by unit, what services were used for.
+    pub used: BTreeMap<String, Spread>,
     /// What was heard, by the recording's name, each version once.
     pub heard: BTreeMap<String, Vec<String>>,
 }
@@ -226,8 +230,18 @@ fn turns(measures: &[(Recording, TurnMeasure)]) -> Turns {
             let writing = seconds(stage(turn, Stage::Respond)?.total_ms);
             (writing > 0.0).then_some(turn.tokens?.completion as f64 / writing)
         })),
+        cost: Spread::of(answered.iter().map(|(_, turn)| turn.cost)),
+        used: used(&answered),
         heard,
     }
+}
+
+/// Turns that didn't use a unit count as none of it.
+fn used(answered: &[&(Recording, TurnMeasure)]) -> BTreeMap<String, Spread> {
+    let units: BTreeSet<&String> = answered.iter().flat_map(|(_, turn)| turn.used.keys()).collect();
+    let amounts =
+        |unit: &String| Spread::of(answered.iter().map(|(_, turn)| turn.used.get(unit).copied().unwrap_or_default()));
+    units.into_iter().filter_map(|unit| Some((unit.clone(), amounts(unit)?))).collect()
 }
 
 fn alone(measures: &[(Recording, AloneMeasure)]) -> BTreeMap<&'static str, Spread> {

@@ -124,6 +124,13 @@ fn whole_turns(title: String, turns: &[Option<&Turns>]) -> Section {
     factor("speech to text, real-time factor", |turns| turns.speech_to_text_real_time_factor);
     factor("text to speech, real-time factor", |turns| turns.text_to_speech_real_time_factor);
     factor("tokens/s while speaking", |turns| turns.tokens_per_second);
+    let units: BTreeSet<&String> = turns.iter().flatten().flat_map(|turns| turns.used.keys()).collect();
+    for unit in units {
+        let cell = |turns: &Turns| turns.used.get(unit).map(spread);
+        section.push(&format!("services: {}", unit.replace('_', " ")), turns.iter().map(|turns| turns.and_then(cell)));
+    }
+    let thousand = |turns: &Turns| turns.cost.map(|cost| number(cost.p50 * 1e3));
+    section.push("cost of a thousand turns", turns.iter().map(|turns| turns.and_then(thousand)));
     section
 }
 

@@ -1,5 +1,6 @@
 //! Measures: one process for each variant, so that none pays for another's memory, and each starts cold.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,9 +12,9 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{AloneMeasure, Answer, Door, Order, Service, StageMeasure, Tokens, TurnMeasure};
-use crate::app::{App, Ports};
+use crate::app::App;
 use crate::audio::{DurationLimits, decode, resample};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, PricesConfig};
 use crate::conversation::{
     CollectedTurn, Delivery, Heard, Hearing, ListenEvent, Listening, Speak, TurnInput, TurnRequest, collect,
 };
@@ -66,7 +67,6 @@ pub fn work(orders: impl BufRead, mut answers: impl Write) -> anyhow::Result<()>
 
 struct Bench {
     app: App,
-    ports: Ports,
     character: Character,
     limits: DurationLimits,
     _data: TempDir,
@@ -85,7 +85,7 @@ impl Bench {
         let limits =
             DurationLimits { least: config.conversation.min_recording, most: config.conversation.max_recording };
         let started = Instant::now();
-        let (app, ports) = App::build_with_ports(config).await?;
+        let app = App::build(config).await?;
         let seconds = started.elapsed().as_secs_f64();
         let services = app
             .describe()
@@ -97,7 +97,7 @@ impl Bench {
                 model: description.model,
             })
             .collect();
-        Ok((Self { app, ports, character, limits, _data: data }, Answer::Loaded { seconds, services }))
+        Ok((Self { app, character, limits, _data: data }, Answer::Loaded { seconds, services }))
     }
 
     async fn turns(&self, recordings: Vec<std::path::PathBuf>, door: Door) -> anyhow::Result<Answer> {
@@ -136,7 +136,7 @@ impl Bench {
         };
         drop(listener);
         match collected {
-            Ok(turn) => measure(&turn),
+            Ok(turn) => measure(&turn, &self.app.config.prices),
             Err(error) => TurnMeasure { failure: Some(format!("{error:#}")), ..TurnMeasure::default() },
         }
     }
@@ -202,11 +202,11 @@ impl Bench {
             language: self.app.config.stt.language.clone(),
             cancel: CancellationToken::new(),
         };
-        measures.heard = self.ports.stt.transcribe(request).await?.text;
+        measures.heard = self.app.ports.stt.transcribe(request).await?.text;
         measures.speech_to_text = milliseconds(started.elapsed());
 
         let started = Instant::now();
-        self.ports.embedder.embed(vec![SENTENCE.to_owned()]).await?;
+        self.app.ports.embedder.embed(vec![SENTENCE.to_owned()]).await?;
         measures.embedding = milliseconds(started.elapsed());
 
         self.write(&mut measures).await?;
@@ -228,9 +228,9 @@ impl Bench {
             stop: Vec::new(),
             cancel: CancellationToken::new(),
         };
-        self.ports.llm.prepare(&request).await?;
+        self.app.ports.llm.prepare(&request).await?;
         let started = Instant::now();
-        let mut stream = self.ports.llm.stream(request).await?;
+        let mut stream = self.app.ports.llm.stream(request).await?;
         let mut first = None;
         let mut written = 0;
         while let Some(delta) = stream.next().await {
@@ -254,7 +254,7 @@ impl Bench {
             speed: self.app.config.tts.speed,
             cancel: CancellationToken::new(),
         };
-        let mut stream = self.ports.tts.speak(request).await?;
+        let mut stream = self.app.ports.tts.speak(request).await?;
         let mut first = None;
         let mut spoken = Duration::ZERO;
         while let Some(chunk) = stream.next().await {
@@ -282,8 +282,12 @@ fn request(input: TurnInput, user: UserId, session: SessionId) -> TurnRequest {
     }
 }
 
-fn measure(turn: &CollectedTurn) -> TurnMeasure {
+fn measure(turn: &CollectedTurn, prices: &PricesConfig) -> TurnMeasure {
     let outcome = &turn.outcome;
+    let mut used = BTreeMap::new();
+    for one in &outcome.used {
+        *used.entry(one.unit.as_str().to_owned()).or_default() += one.amount;
+    }
     let stages = outcome.stages.iter().map(|timing| {
         let measure = StageMeasure {
             total_ms: milliseconds(timing.total),
@@ -300,6 +304,8 @@ fn measure(turn: &CollectedTurn) -> TurnMeasure {
             computed: usage.computed_prompt_tokens,
             completion: usage.completion_tokens,
         }),
+        cost: prices.total(&outcome.used),
+        used,
         spoken_seconds: turn.audio.as_ref().map_or(0.0, |clip| clip.duration().as_secs_f64()),
         failure: outcome.voice_failed.then(|| "the voice failed".to_owned()),
     }

@@ -7,11 +7,11 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, LlmBackend, LlmConfig, LogConfig,
-    MemoryConfig, ModelsConfig, Profile, RealtimeConfig, ServerConfig, SttBackend, SttConfig, TtsBackend, TtsConfig,
-    VadConfig, conversation::RawConversation, data::RawData, embeddings::RawEmbeddings, llm::RawLlm, log::RawLog,
-    memory::RawMemory, models::RawModels, realtime::RawRealtime, server::RawServer, stt::RawStt, tts::RawTts,
-    vad::RawVad,
+    ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, ImageBackend, ImageConfig, LlmBackend,
+    LlmConfig, LogConfig, MemoryConfig, ModelsConfig, PricesConfig, Profile, RealtimeConfig, ServerConfig, SttBackend,
+    SttConfig, TtsBackend, TtsConfig, VadConfig, conversation::RawConversation, data::RawData,
+    embeddings::RawEmbeddings, image::RawImage, llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels,
+    prices::RawPrices, realtime::RawRealtime, server::RawServer, stt::RawStt, tts::RawTts, vad::RawVad,
 };
 
 /// Everything the program was told, validated.
@@ -25,9 +25,11 @@ pub struct Config {
     pub llm: LlmConfig,
     pub tts: TtsConfig,
     pub embeddings: EmbeddingsConfig,
+    pub image: ImageConfig,
     pub memory: MemoryConfig,
     pub conversation: ConversationConfig,
     pub realtime: RealtimeConfig,
+    pub prices: PricesConfig,
     pub log: LogConfig,
 }
 
@@ -53,6 +55,8 @@ pub enum ConfigError {
     Unreadable(String),
     #[error("{variable} is not set: `{section}` needs the key of that service in the environment")]
     MissingKey { section: &'static str, variable: &'static str },
+    #[error("{variable} is not set: `{section}` needs the address of that service, there or as its base_url")]
+    MissingAddress { section: &'static str, variable: &'static str },
     #[error("`{key}` is {got}; {expected}")]
     Invalid { key: &'static str, got: String, expected: String },
 }
@@ -74,9 +78,11 @@ struct Raw {
     llm: RawLlm,
     tts: RawTts,
     embeddings: RawEmbeddings,
+    image: RawImage,
     memory: RawMemory,
     conversation: RawConversation,
     realtime: RawRealtime,
+    prices: RawPrices,
     log: RawLog,
 }
 
@@ -97,6 +103,7 @@ impl Config {
             .with_list_parse_key("llm.backends")
             .with_list_parse_key("tts.backends")
             .with_list_parse_key("embeddings.backends")
+            .with_list_parse_key("image.backends")
             .with_list_parse_key("tts.elevenlabs.voices")
             .with_list_parse_key("tts.openai.voices")
             .with_list_parse_key("server.allowed_origins")
@@ -108,6 +115,7 @@ impl Config {
             for (key, backend) in profile.backends() {
                 builder = builder.set_default(key, vec![backend]).map_err(unreadable)?;
             }
+            builder = builder.set_default("memory.backend", profile.memory()).map_err(unreadable)?;
             if let Some(seed) = profile.seed() {
                 builder = builder.set_default("llm.seed", seed).map_err(unreadable)?;
             }
@@ -159,9 +167,11 @@ impl Config {
             llm: raw.llm.validate()?,
             tts: raw.tts.validate()?,
             embeddings: raw.embeddings.validate()?,
+            image: raw.image.validate()?,
             memory: raw.memory.validate()?,
             conversation: raw.conversation.validate()?,
             realtime: raw.realtime.validate()?,
+            prices: raw.prices.validate()?,
             log: raw.log.validate()?,
         })
     }
@@ -178,6 +188,7 @@ pub fn everywhere(backend: &str) -> Vec<(String, String)> {
         ("llm.backends", has::<LlmBackend>(backend)),
         ("tts.backends", has::<TtsBackend>(backend)),
         ("embeddings.backends", has::<EmbeddingsBackend>(backend)),
+        ("image.backends", has::<ImageBackend>(backend)),
     ];
     ports.into_iter().filter(|(_, has)| *has).map(|(key, _)| (key.to_owned(), backend.to_owned())).collect()
 }

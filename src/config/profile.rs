@@ -9,7 +9,7 @@ use super::ConfigError;
 pub enum Profile {
     /// Every engine inside this process, as without a profile: no key, no network.
     Offline,
-    /// Groq, ElevenLabs and Together.
+    /// Groq, ElevenLabs, Together and Qdrant.
     Production,
     /// As `offline`, and the same input gets the same words each time.
     Benchmark,
@@ -30,21 +30,28 @@ impl std::str::FromStr for Profile {
 
 impl Profile {
     /// The backend of each port, by the key of its list.
-    pub(super) fn backends(self) -> [(&'static str, &'static str); 4] {
+    pub(super) fn backends(self) -> [(&'static str, &'static str); 5] {
         match self {
             Profile::Offline | Profile::Benchmark => [
                 ("stt.backends", "local"),
                 ("llm.backends", "local"),
                 ("tts.backends", "local"),
                 ("embeddings.backends", "local"),
+                ("image.backends", "local"),
             ],
             Profile::Production => [
                 ("stt.backends", "groq"),
                 ("llm.backends", "groq"),
                 ("tts.backends", "elevenlabs"),
                 ("embeddings.backends", "together"),
+                ("image.backends", "together"),
             ],
         }
+    }
+
+    /// Where the memories are.
+    pub(super) fn memory(self) -> &'static str {
+        if self == Profile::Production { "qdrant" } else { "local" }
     }
 
     /// Draws no lots where backends are compared.

@@ -9,6 +9,7 @@ use crate::domain::audio::Clip;
 use crate::domain::ids::{BlobId, SessionId, TurnId, UserId};
 use crate::domain::image::Image;
 use crate::domain::memory::RecalledMemory;
+use crate::domain::metering::Used;
 use crate::domain::route::Route;
 use crate::domain::stage::{EngineTiming, StageTiming};
 use crate::graph::GraphError;
@@ -114,6 +115,8 @@ pub struct Outcome {
     pub stages: Vec<StageTiming>,
     /// What the model says of its work; `None` where it did none.
     pub usage: Option<Usage>,
+    /// What services were used for, until the reply's end.
+    pub used: Vec<Used>,
 }
 
 #[derive(Debug, thiserror::Error)]

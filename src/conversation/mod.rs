@@ -2,6 +2,7 @@
 
 mod ahead;
 mod collect;
+mod completion;
 mod endpoint;
 mod event;
 mod finished;

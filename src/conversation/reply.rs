@@ -11,6 +11,7 @@ use super::sentences::Sentences;
 use super::shape::Piece;
 use super::speaker::{Speaker, Voice};
 use super::{Event, Speak};
+use crate::domain::ids::BlobId;
 use crate::domain::memory::RecalledMemory;
 use crate::domain::route::Route;
 use crate::domain::stage::StageTiming;
@@ -156,6 +157,10 @@ impl Listener for Reply<'_> {
             self.send(pieces).await;
         }
         !self.text.is_empty()
+    }
+
+    async fn image(&mut self, id: BlobId, caption: &str) {
+        self.outbox.send(Event::Image { id, caption: caption.to_owned() }).await;
     }
 
     async fn recite(&mut self, text: &str, spoken: &str) {

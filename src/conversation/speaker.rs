@@ -12,6 +12,7 @@ use super::Event;
 use super::outbox::Outbox;
 use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::providers::ProviderError;
+use crate::providers::meter;
 use crate::providers::tts::{SpeechRequest, TextToSpeech};
 
 /// Pieces that wait to be spoken; the model waits when there are more.
@@ -26,6 +27,8 @@ pub(super) struct Voice {
     pub(super) tts: Arc<dyn TextToSpeech>,
     pub(super) voice: Option<String>,
     pub(super) speed: f32,
+    /// Said where the voice breaks off in the middle of a piece, by whichever voice can.
+    pub(super) apology: String,
     /// When the person's input ended.
     pub(super) input_end: Instant,
 }
@@ -48,7 +51,10 @@ pub(super) struct Spoken {
 impl Speaker {
     pub(super) fn start(voice: Voice, outbox: Outbox, cancel: CancellationToken) -> Self {
         let (pieces, queue) = mpsc::channel(QUEUE);
-        Self { pieces, task: tokio::spawn(speak_all(voice, outbox, cancel, queue)) }
+        // What it uses is the turn's.
+        let meter = meter::current();
+        let speaking = speak_all(voice, outbox, cancel, queue);
+        Self { pieces, task: tokio::spawn(async move { meter.count(speaking).await }) }
     }
 
     /// Waits while the queue is full.
@@ -88,13 +94,24 @@ async fn speak_all(
             continue;
         }
         let started = *started.get_or_insert_with(Instant::now);
-        match speak(&voice, piece, spoken.durations.len(), &outbox, &cancel, &mut timing).await {
-            Ok(Some(duration)) => spoken.durations.push(duration),
-            Ok(None) => break,
+        let sentence = spoken.durations.len();
+        let mut heard = Duration::ZERO;
+        match speak(&voice, piece, sentence, &outbox, &cancel, &mut timing, &mut heard).await {
+            Ok(()) if heard.is_zero() => break,
+            Ok(()) => spoken.durations.push(heard),
             Err(ProviderError::Cancelled) => break,
             Err(error) => {
                 tracing::warn!(error = %error, after_ms = started.elapsed().as_millis() as u64, "the voice failed");
                 spoken.failed = Some(error);
+                if !heard.is_zero() {
+                    let apology = voice.apology.clone();
+                    if let Err(error) =
+                        speak(&voice, apology, sentence, &outbox, &cancel, &mut timing, &mut heard).await
+                    {
+                        tracing::warn!(error = %error, "no voice can say so");
+                    }
+                    spoken.durations.push(heard);
+                }
             }
         }
     }
@@ -104,7 +121,7 @@ async fn speak_all(
     spoken
 }
 
-/// How long the piece sounds; `None` where nothing of it was taken.
+/// `heard` grows by what was sent of the piece.
 async fn speak(
     voice: &Voice,
     text: String,
@@ -112,28 +129,28 @@ async fn speak(
     outbox: &Outbox,
     cancel: &CancellationToken,
     timing: &mut EngineTiming,
-) -> Result<Option<Duration>, ProviderError> {
+    heard: &mut Duration,
+) -> Result<(), ProviderError> {
     let request = SpeechRequest { text, voice: voice.voice.clone(), speed: voice.speed, cancel: cancel.clone() };
     let mut chunks = patiently(voice, request, cancel).await?;
-    let mut duration = Duration::ZERO;
     while let Some(chunk) = chunks.next().await {
         let chunk = match chunk {
-            Err(ProviderError::Cancelled) if !duration.is_zero() => break,
+            Err(ProviderError::Cancelled) if !heard.is_zero() => break,
             chunk => chunk?,
         };
         timing.queued += chunk.timing.queued;
         timing.inference += chunk.timing.inference;
         let length = chunk.clip.duration();
-        let first = sentence == 0 && duration.is_zero();
+        let first = sentence == 0 && heard.is_zero();
         if cancel.is_cancelled() || !outbox.send(Event::Audio { sentence, clip: chunk.clip }).await {
             break;
         }
-        duration += length;
+        *heard += length;
         if first {
             outbox.stage(StageTiming::own(Stage::FirstAudio, voice.input_end.elapsed())).await;
         }
     }
-    Ok((!duration.is_zero()).then_some(duration))
+    Ok(())
 }
 
 async fn patiently(

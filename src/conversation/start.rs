@@ -15,11 +15,12 @@ use crate::config::{Config, TurnDetectionConfig};
 use crate::domain::ids::TurnId;
 use crate::graph::builder::InvalidGraph;
 use crate::graph::character::{Character, CharacterError};
-use crate::graph::node::{Clock, Ports, Settings};
+use crate::graph::node::{Clock, Painter, Ports, Settings};
 use crate::graph::nodes::turn_graph;
 use crate::graph::routing::RouteClassifier;
 use crate::graph::runner::Runner;
 use crate::memory::Memories;
+use crate::providers::image::ImageGenerator;
 use crate::providers::llm::LanguageModel;
 use crate::providers::stt::SpeechToText;
 use crate::providers::tts::TextToSpeech;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub sessions: Arc<dyn SessionStore>,
     pub checkpoints: Arc<dyn CheckpointStore>,
     pub blobs: Arc<dyn BlobStore>,
+    /// `None` where nothing makes pictures.
+    pub image: Option<Arc<dyn ImageGenerator>>,
     pub clock: Clock,
 }
 
@@ -98,7 +101,10 @@ impl Conversation {
             language: config.stt.language.clone(),
         };
         let rehearsals = Rehearsals::new(parts.llm, parts.tts);
+        let painter =
+            parts.image.map(|generator| Painter { generator, width: config.image.width, height: config.image.height });
         let ports = Ports {
+            painter,
             llm: Arc::new(RehearsedModel(Arc::clone(&rehearsals))),
             memories: parts.memories,
             routes: parts.routes,

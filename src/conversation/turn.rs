@@ -24,6 +24,7 @@ use crate::graph::node::{Context, Listener};
 use crate::graph::runner::{Thread, Until};
 use crate::graph::state::TurnState;
 use crate::providers::ProviderError;
+use crate::providers::meter::{self, Meter};
 use crate::providers::stt::TranscriptionRequest;
 use crate::store::NewBlob;
 
@@ -48,7 +49,8 @@ impl Inner {
         let span = info_span!("turn", turn.id = %turn, session.id = %who.session);
         async {
             let answered = {
-                let answer = self.answer(request, who, input_end, &outbox, &cancel);
+                let meter = Meter::default();
+                let answer = meter.count(self.answer(request, who, input_end, &outbox, &cancel));
                 tokio::pin!(answer);
                 tokio::select! {
                     answered = &mut answer => answered,
@@ -92,7 +94,13 @@ impl Inner {
         thread.state.instructions = request.instructions;
         self.begin(&mut thread, who, &text, request.images).await?;
 
-        let voice = Voice { tts: Arc::clone(&self.tts), voice: request.voice, speed: request.speed, input_end };
+        let voice = Voice {
+            tts: Arc::clone(&self.tts),
+            voice: request.voice,
+            speed: request.speed,
+            apology: Lines::fresh(&self.ports.character.lines.broke_off, &[]).to_owned(),
+            input_end,
+        };
         let claims = &self.ports.character.claims;
         let mut reply = Reply::new(claims, outbox.clone(), cancel.clone(), request.speak, voice);
         let mut context = Context { ports: &self.ports, listener: &mut reply, cancel: cancel.clone() };
@@ -113,6 +121,7 @@ impl Inner {
             voice_failed: reply.voice_failed(),
             stages: outbox.stages(),
             usage: reply.usage(),
+            used: meter::current().used(),
         };
         Ok((outcome, entered, thread))
     }
@@ -315,6 +324,7 @@ impl Listener for Quiet {
     async fn end_reply(&mut self, _: bool) -> bool {
         false
     }
+    async fn image(&mut self, _: BlobId, _: &str) {}
     async fn recite(&mut self, _: &str, _: &str) {}
     async fn deliver(&mut self) -> crate::graph::state::Said {
         crate::graph::state::Said::default()

@@ -6,6 +6,7 @@ pub mod ids;
 pub mod image;
 pub mod memory;
 pub mod message;
+pub mod metering;
 pub mod route;
 pub mod session;
 pub mod stage;

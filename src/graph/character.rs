@@ -27,6 +27,8 @@ pub struct Character {
 #[serde(deny_unknown_fields)]
 pub struct Lines {
     pub no_image: Vec<String>,
+    pub image: Vec<String>,
+    pub image_failed: Vec<String>,
     pub listening: Vec<String>,
     pub busy: Vec<String>,
     pub failed: Vec<String>,
@@ -68,6 +70,8 @@ impl Character {
         let lines: Lines = toml::from_str(&text(folder, built_in!("lines.toml"))?)?;
         for (name, of) in [
             ("no_image", &lines.no_image),
+            ("image", &lines.image),
+            ("image_failed", &lines.image_failed),
             ("listening", &lines.listening),
             ("busy", &lines.busy),
             ("failed", &lines.failed),

@@ -12,10 +12,12 @@ use super::claims::Grounds;
 use super::routing::RouteClassifier;
 use super::state::{Said, State};
 use crate::config::{ConversationConfig, LlmConfig};
+use crate::domain::ids::BlobId;
 use crate::domain::memory::RecalledMemory;
 use crate::domain::route::Route;
 use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::memory::Memories;
+use crate::providers::image::ImageGenerator;
 use crate::providers::llm::{LanguageModel, Sampling, Usage};
 use crate::store::BlobStore;
 
@@ -44,9 +46,20 @@ pub struct Ports {
     pub memories: Arc<Memories>,
     pub routes: RouteClassifier,
     pub blobs: Arc<dyn BlobStore>,
+    /// `None` where nothing makes pictures.
+    pub painter: Option<Painter>,
     pub character: Character,
     pub settings: Settings,
     pub clock: Clock,
+}
+
+/// What makes pictures, and how large.
+#[derive(Clone)]
+pub struct Painter {
+    pub generator: Arc<dyn ImageGenerator>,
+    /// Pixels.
+    pub width: u32,
+    pub height: u32,
 }
 
 /// The person's local time, as far as it is known: the machine's.
@@ -108,6 +121,9 @@ pub trait Listener: Send {
     /// The model's words are over. Tells whether any of them could be used. `whole` is false where the model was cut
     /// off, so that its last sentence may lack its end.
     async fn end_reply(&mut self, whole: bool) -> bool;
+
+    /// A picture that was made for the person, and what is said to it.
+    async fn image(&mut self, id: BlobId, caption: &str);
 
     /// Says prepared words: `text` as it is written, `spoken` as the voice reads it.
     async fn recite(&mut self, text: &str, spoken: &str);

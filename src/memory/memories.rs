@@ -75,11 +75,17 @@ impl Memories {
     }
 
     /// Keeps what the person's own `message` says of them, if it says anything. What is known already is not stored
-    /// twice; what contradicts a memory takes its place.
+    /// twice; what contradicts a memory takes its place. `session` is where it was said, if it was in one of Rose's own.
     ///
     /// # Errors
     /// Where the embedder or the store fails; what was written before stays.
-    pub async fn consider(&self, user: UserId, session: SessionId, message: &str) -> Result<Vec<Kept>, MemoryError> {
+    pub async fn consider(
+        &self,
+        user: UserId,
+        session: impl Into<Option<SessionId>>,
+        message: &str,
+    ) -> Result<Vec<Kept>, MemoryError> {
+        let session = session.into();
         let extracted = self.extractor.extract(message).await?;
         let mut kept = Vec::new();
         for new in extracted {
@@ -88,7 +94,12 @@ impl Memories {
         Ok(kept)
     }
 
-    async fn keep(&self, user: UserId, session: SessionId, new: Extracted) -> Result<Option<Kept>, MemoryError> {
+    async fn keep(
+        &self,
+        user: UserId,
+        session: Option<SessionId>,
+        new: Extracted,
+    ) -> Result<Option<Kept>, MemoryError> {
         let embedding = self.embed(&new.text).await?;
         let near = self.store.nearest_memories(user, &embedding, COMPARED).await?;
         match reconcile(&new.text, &near, self.config.duplicate) {
@@ -102,7 +113,7 @@ impl Memories {
             Step::Store => {
                 let memory = NewMemory {
                     user_id: user,
-                    session_id: Some(session),
+                    session_id: session,
                     text: new.text,
                     memory_type: new.memory_type,
                     embedding,

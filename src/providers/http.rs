@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{self, HeaderValue};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
@@ -23,7 +23,7 @@ pub fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
 }
 
-pub(super) struct Service {
+pub(crate) struct Service {
     backend: &'static str,
     client: reqwest::Client,
     config: ApiConfig,
@@ -34,7 +34,7 @@ pub(super) struct Service {
 
 /// How a service takes its key.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Auth {
+pub(crate) enum Auth {
     Bearer,
     /// The header that holds nothing but the key.
     Header(&'static str),
@@ -69,7 +69,7 @@ struct Attempt {
 impl Service {
     /// # Errors
     /// `Failed` where the machine's TLS can't be set up.
-    pub(super) fn new(backend: &'static str, config: &ApiConfig, place: Place) -> Result<Self, ProviderError> {
+    pub(crate) fn new(backend: &'static str, config: &ApiConfig, place: Place) -> Result<Self, ProviderError> {
         let client = client_builder()
             .connect_timeout(config.timeouts.connect)
             .read_timeout(config.timeouts.idle.max(config.timeouts.first_byte))
@@ -86,13 +86,13 @@ impl Service {
         })
     }
 
-    pub(super) fn with_auth(mut self, auth: Auth) -> Self {
+    pub(crate) fn with_auth(mut self, auth: Auth) -> Self {
         self.auth = auth;
         self
     }
 
     /// What health shows of it, with the model that it serves.
-    pub(super) fn status(&self) -> BackendStatus {
+    pub(crate) fn status(&self) -> BackendStatus {
         let description = Description { backend: self.backend, model: self.config.model.clone() };
         BackendStatus { description, breaker: Some(self.breaker.state()) }
     }
@@ -115,6 +115,19 @@ impl Service {
         path: &str,
         body: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
     ) -> Result<(Response, Permit), ProviderError> {
+        self.call(Method::POST, path, body).await
+    }
+
+    /// The same with any method.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post).
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
+    ) -> Result<(Response, Permit), ProviderError> {
         let attempt = || async {
             let permit = self.breaker.acquire().map_err(|wait| Attempt {
                 error: self.busy(wait),
@@ -122,7 +135,8 @@ impl Service {
                 fault: false,
                 retry_after: None,
             })?;
-            match self.once(body(self.client.post(format!("{}{path}", self.config.base_url)))).await {
+            match self.once(body(self.client.request(method.clone(), format!("{}{path}", self.config.base_url)))).await
+            {
                 Ok(response) => Ok((response, permit)),
                 Err(attempt) if attempt.fault => {
                     permit.failed();
@@ -219,7 +233,7 @@ impl Service {
     ///
     /// # Errors
     /// `Failed` or `Timeout` where it breaks off or is something else.
-    pub(super) async fn json<T: DeserializeOwned>(
+    pub(crate) async fn json<T: DeserializeOwned>(
         &self,
         response: Response,
         permit: Permit,

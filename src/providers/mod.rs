@@ -7,7 +7,9 @@ mod cores;
 pub mod embeddings;
 mod error;
 mod http;
+pub mod image;
 pub mod llm;
+pub mod meter;
 #[cfg(any(feature = "tts-piper", feature = "vad-silero"))]
 mod onnx;
 pub mod stt;
@@ -16,6 +18,7 @@ pub mod vad;
 pub mod worker;
 
 pub use error::{BuildError, ProviderError};
+pub(crate) use http::{Auth as ServiceAuth, Service};
 pub use http::{Place, client_builder};
 
 /// What health shows of a backend.

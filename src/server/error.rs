@@ -171,9 +171,56 @@ impl ApiError {
     }
 }
 
+/// What failed requests of the OpenAI protocol answer with.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OpenAiErrorEnvelope {
+    pub error: OpenAiErrorBody,
+}
+
+/// <https://platform.openai.com/docs/guides/error-codes>
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OpenAiErrorBody {
+    pub message: String,
+    /// `invalid_request_error`, `rate_limit_error` or `server_error`.
+    pub r#type: &'static str,
+    /// Always empty: the message names what is wrong.
+    pub param: Option<String>,
+    pub code: ErrorCode,
+}
+
+impl From<&ApiError> for OpenAiErrorEnvelope {
+    fn from(error: &ApiError) -> Self {
+        let status = error.code.status();
+        let r#type = match status {
+            StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
+            status if status.is_client_error() => "invalid_request_error",
+            _ => "server_error",
+        };
+        let error = OpenAiErrorBody { message: error.message.to_string(), r#type, param: None, code: error.code };
+        Self { error }
+    }
+}
+
+/// What of the paths under `/v1` is not the OpenAI protocol's HTTP: its WebSocket has events of its own for errors.
+const REALTIME: &str = "/v1/realtime";
+
+/// The same refusal, as clients of the OpenAI protocol read it: there, 400 stands for whatever is wrong with a request.
+fn in_the_protocols_shape(error: &ApiError, response: Response) -> Response {
+    let status = match error.code.status() {
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::UNSUPPORTED_MEDIA_TYPE => StatusCode::BAD_REQUEST,
+        status => status,
+    };
+    let (mut parts, _) = response.into_parts();
+    let (shaped, body) = (status, Json(OpenAiErrorEnvelope::from(error))).into_response().into_parts();
+    parts.status = status;
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.extend(shaped.headers);
+    Response::from_parts(parts, body)
+}
+
 /// Marks a response as written by [`ApiError`].
-#[derive(Clone, Copy)]
-struct Enveloped;
+#[derive(Clone)]
+struct Enveloped(ApiError);
 
 /// In the schema: every route may answer so.
 impl IntoResponses for ApiError {
@@ -193,14 +240,24 @@ impl IntoResponse for ApiError {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        response.extensions_mut().insert(Enveloped);
+        response.extensions_mut().insert(Enveloped(self));
         response
     }
 }
 
-/// Middleware: what a layer or axum itself refused in plain text leaves in the envelope too.
+/// Middleware: what a layer or axum itself refused in plain text leaves in the envelope too; and where the OpenAI protocol
+/// is spoken, all of it in the protocol's own.
 pub(super) async fn envelope(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+    let path = request.uri().path();
+    let protocol = path.starts_with("/v1/") && path != REALTIME;
+    let response = enveloped(next.run(request).await);
+    match response.extensions().get::<Enveloped>().cloned() {
+        Some(Enveloped(error)) if protocol => in_the_protocols_shape(&error, response),
+        _ => response,
+    }
+}
+
+fn enveloped(response: Response) -> Response {
     let status = response.status();
     // JSON is a handler's own answer, such as health's while the engines load.
     let json = response

@@ -48,7 +48,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         if !is_form {
             return Err(ApiError::new(
                 ErrorCode::UnsupportedMediaType,
-                "Send multipart/form-data with the fields `audio` (a recording) and `session_id`.",
+                "Send multipart/form-data, the recording as a file in it.",
             ));
         }
         Ok(Self(Multipart::from_request(request, state).await?))

@@ -19,7 +19,7 @@ mod turn;
 mod web;
 
 pub use cookie_key::CookieKeyError;
-pub use error::{ApiError, ErrorBody, ErrorCode, ErrorEnvelope};
+pub use error::{ApiError, ErrorBody, ErrorCode, ErrorEnvelope, OpenAiErrorBody, OpenAiErrorEnvelope};
 pub use openapi::document;
 pub use run::{RunError, run};
 pub use state::Server;

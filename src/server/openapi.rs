@@ -15,7 +15,7 @@ use super::{error, router};
         license(name = "GPL-3.0-or-later", identifier = "GPL-3.0-or-later"),
         contact()
     ),
-    components(schemas(error::ErrorEnvelope, error::ErrorCode))
+    components(schemas(error::ErrorEnvelope, error::ErrorCode, error::OpenAiErrorEnvelope))
 )]
 struct Frame;
 

@@ -63,11 +63,7 @@ pub(super) async fn rate_limit(State(server): State<Server>, mut request: Reques
         let Some(address) = client_address(&request, &server.config().trusted_proxies) else {
             return ApiError::internal(&"the server was started without connection info").into_response();
         };
-        // A request that was forwarded is not from this machine, even where the proxy is and nobody said that it is
-        // trusted: then all of its callers share one allowance, rather than none being limited.
-        let forwarded =
-            request.headers().contains_key("x-forwarded-for") || request.headers().contains_key("forwarded");
-        let counts = server.config().rate_limit_loopback || forwarded || !address.is_loopback();
+        let counts = server.config().rate_limit_loopback || is_forwarded(&request) || !address.is_loopback();
         if counts {
             if let Err(refused) = count(&server, address) {
                 return refused.into_response();
@@ -77,4 +73,16 @@ pub(super) async fn rate_limit(State(server): State<Server>, mut request: Reques
     }
     request.extensions_mut().insert(counted);
     next.run(request).await
+}
+
+/// A request that was forwarded is not from this machine, even where the proxy is and nobody said that it is trusted: then
+/// all of its callers share one allowance, rather than none being limited.
+fn is_forwarded(request: &Request) -> bool {
+    request.headers().contains_key("x-forwarded-for") || request.headers().contains_key("forwarded")
+}
+
+/// Whether someone on this machine asks, and nobody through it.
+pub(super) fn is_own_machine(request: &Request, server: &Server) -> bool {
+    let address = client_address(request, &server.config().trusted_proxies);
+    address.is_some_and(|address| address.is_loopback()) && !is_forwarded(request)
 }

@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::error::ApiError;
+use super::routes::openai as protocol;
 use super::routes::schema::Schema;
 use super::routes::{blobs, chat, health, index, memories, metrics, realtime, schema, sessions, voice};
 use super::state::Server;
@@ -60,6 +61,25 @@ pub(super) fn routes(server: &Server) -> OpenApiRouter<Server> {
         .merge(OpenApiRouter::new().routes(routes!(realtime::connect)))
         .route_layer(from_fn_with_state(server.clone(), rate_limit::rate_limit));
 
+    // The OpenAI protocol; its models too, but for the list of them.
+    let long = OpenApiRouter::new()
+        .routes(routes!(protocol::chat::create))
+        .layer(DefaultBodyLimit::max(chat::body_limit(upload)))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(protocol::transcriptions::create))
+                .layer(DefaultBodyLimit::max(voice::body_limit(upload))),
+        );
+    let openai = OpenApiRouter::new()
+        .routes(routes!(protocol::speech::create))
+        .routes(routes!(protocol::embeddings::create))
+        .routes(routes!(protocol::images::create))
+        .layer(DefaultBodyLimit::max(protocol::BODY_BYTES))
+        .merge(long)
+        .route_layer(from_fn_with_state(server.clone(), rate_limit::rate_limit))
+        .routes(routes!(protocol::models::list))
+        .routes(routes!(protocol::models::show));
+
     // They belong to a person.
     let owned = OpenApiRouter::new()
         .routes(routes!(sessions::start))
@@ -81,6 +101,7 @@ pub(super) fn routes(server: &Server) -> OpenApiRouter<Server> {
         .routes(routes!(metrics::metrics))
         .routes(routes!(schema::openapi))
         .merge(owned)
+        .merge(openai)
 }
 
 /// A body that stops arriving is given up.

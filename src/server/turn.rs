@@ -9,10 +9,12 @@ use utoipa::ToSchema;
 use super::request_id;
 use super::state::Server;
 use crate::app::App;
+use crate::config::PricesConfig;
 use crate::conversation::{ConversationError, Event, Speak, Turn, TurnInput, TurnRequest};
 use crate::domain::ids::{MemoryId, SessionId, TurnId, UserId};
 use crate::domain::image::Image;
 use crate::domain::memory::{MemoryType, RecalledMemory};
+use crate::domain::metering::{Unit, Used};
 use crate::domain::stage::{Stage, StageTiming};
 use crate::providers::ProviderError;
 use crate::telemetry;
@@ -58,6 +60,33 @@ impl From<&StageTiming> for StageReport {
     }
 }
 
+/// What a service was used for, and what that costs by the settings' prices.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UsageReport {
+    backend: &'static str,
+    model: String,
+    unit: Unit,
+    amount: f64,
+    /// In `currency`; 0 where the settings name no price.
+    cost: f64,
+    /// Such as `USD`.
+    currency: String,
+}
+
+impl UsageReport {
+    pub(super) fn all(used: &[Used], prices: &PricesConfig) -> Vec<Self> {
+        let report = |used: &Used| Self {
+            backend: used.backend,
+            model: used.model.clone(),
+            unit: used.unit,
+            amount: used.amount,
+            cost: prices.cost_of(used),
+            currency: prices.currency.clone(),
+        };
+        used.iter().map(report).collect()
+    }
+}
+
 /// Something remembered that went into the reply.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsedMemory {
@@ -82,6 +111,8 @@ pub(super) struct WatchedTurn {
     request_id: String,
     begin: Instant,
     stages: Vec<StageTiming>,
+    used: Vec<Used>,
+    prices: PricesConfig,
     outcome: &'static str,
     cancel: CancellationToken,
     _guard: DropGuard,
@@ -109,6 +140,8 @@ impl WatchedTurn {
             request_id: request_id::current(),
             begin,
             stages: Vec::new(),
+            used: Vec::new(),
+            prices: app.config.prices.clone(),
             outcome: "abandoned",
             cancel: cancel.clone(),
             _guard: cancel.drop_guard(),
@@ -123,6 +156,7 @@ impl WatchedTurn {
                 self.stages.push(*timing);
             }
             Event::Done(outcome) => {
+                self.used.clone_from(&outcome.used);
                 self.outcome = if outcome.interrupted { "interrupted" } else { "answered" };
             }
             Event::Failed(error) => self.outcome = outcome_of(error),
@@ -146,6 +180,18 @@ impl WatchedTurn {
 
     pub(super) fn elapsed(&self) -> Duration {
         self.begin.elapsed()
+    }
+
+    /// What services were used for, once the turn is answered.
+    pub(super) fn usage(&self) -> Vec<UsageReport> {
+        UsageReport::all(&self.used, &self.prices)
+    }
+
+    /// `None` where no service was used in that way.
+    fn amount(&self, unit: Unit) -> Option<f64> {
+        let mut of_it = self.used.iter().filter(|used| used.unit == unit).peekable();
+        of_it.peek()?;
+        Some(of_it.map(|used| used.amount).sum())
     }
 
     /// Milliseconds; `None` where the turn had no such stage.
@@ -191,6 +237,12 @@ impl Drop for WatchedTurn {
             image_duration_ms = self.spent(Stage::Image),
             checkpoint_duration_ms = self.spent(Stage::Checkpoint),
             first_audio_duration_ms = self.spent(Stage::FirstAudio),
+            usage.prompt_tokens = self.amount(Unit::PromptTokens),
+            usage.completion_tokens = self.amount(Unit::CompletionTokens),
+            usage.characters = self.amount(Unit::Characters),
+            usage.audio_seconds = self.amount(Unit::AudioSeconds),
+            usage.images = self.amount(Unit::Images),
+            usage.cost = (!self.used.is_empty()).then(|| self.prices.total(&self.used)),
             total_duration_ms = telemetry::milliseconds(self.begin.elapsed()),
             "turn"
         );

@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 use rose::config::{Config, Overrides};
 use serde_json::Value;
 
+use crate::support::cloud;
+
 const SPEECH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/speech");
 
 fn bench(folder: &Path, arguments: &[&str]) -> Output {
@@ -113,4 +115,46 @@ fn what_cannot_be_compared_is_refused_by_name() {
         assert!(error.contains(named), "{arguments:?}: {error}");
         assert!(!folder.path().join("rose-bench.html").exists());
     }
+}
+
+/// What the cloud's stand-in hears in every recording.
+const HEARD: &str =
+    "and so my fellow americans ask not what your country can do for you ask what you can do for your country";
+
+/// The engines of this machine and a service as far away as services are, side by side: what each stage takes, and what of
+/// the service was used.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_local_engines_and_a_cloud_are_compared() {
+    let url = cloud::start(HEARD, "That is a fine thing to ask of yourself. What would you like to do for them?").await;
+    let address = |port: &str| format!("+{port}.openai.base_url={url}");
+    let cloud = ["stt", "llm", "tts", "embeddings"].map(address).concat();
+    let backends = format!("local, cloud: openai{cloud}+embeddings.openai.dimension={}", cloud::WIDTH);
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder_path = folder.path().to_owned();
+    let output = tokio::task::spawn_blocking(move || {
+        let results = ["--json", "report.json", "--markdown", "report.md", "--html", "report.html"];
+        let recording = format!("{SPEECH}/jfk.wav");
+        bench(&folder_path, &[&[recording.as_str(), "--backends", &backends, "--runs", "3"], &results[..]].concat())
+    });
+    let output = output.await.expect("no panic");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    println!("{}", text(&output.stdout));
+
+    let report = report(folder.path());
+    let [local, cloud] = &report["variants"].as_array().expect("variants")[..] else { panic!("two variants") };
+    let turns = |variant: &Value| variant["turns"]["upload"].clone();
+    for variant in [local, cloud] {
+        assert_eq!((&turns(variant)["count"], &turns(variant)["failed"]), (&3.into(), &0.into()), "{variant}");
+        assert_eq!(turns(variant)["stages"]["first_audio"]["count"], 3);
+    }
+    // What the stand-in waits at the least, one after the other: hearing, an embedding, a word, a sound.
+    let first_audio = turns(cloud)["stages"]["first_audio"]["least"].as_f64().expect("a time");
+    assert!(first_audio >= 350.0 + 80.0 + 250.0 + 200.0, "{first_audio}");
+    let used = |variant: &Value, unit: &str| turns(variant)["used"][unit]["p50"].as_f64();
+    assert_eq!(used(cloud, "completion_tokens"), Some(17.0));
+    assert!(used(cloud, "prompt_tokens") >= Some(400.0) && used(cloud, "characters") > Some(50.0), "{cloud}");
+    assert!(used(cloud, "audio_seconds").is_some_and(|seconds| (seconds - 11.0).abs() < 0.1), "{cloud}");
+    assert!(turns(local)["used"].as_object().is_some_and(serde_json::Map::is_empty), "{local}");
+    let markdown = std::fs::read_to_string(folder.path().join("report.md")).expect("the table");
+    assert!(markdown.contains("services: audio seconds"), "{markdown}");
 }

@@ -11,10 +11,13 @@
 mod audio;
 mod comparison;
 mod conversation;
+mod doctor;
 mod embeddings;
 mod graph;
+mod image;
 mod llm;
 mod memory;
+mod openai;
 mod realtime;
 mod rooms;
 mod routing;

@@ -10,15 +10,16 @@ const RANKS: &[(&str, u8)] = &[
     ("config", 2),
     ("weights", 3),
     ("providers", 4),
-    ("store", 4),
-    ("memory", 5),
-    ("graph", 6),
-    ("conversation", 7),
-    ("app", 8),
-    ("server", 9),
-    ("jobs", 9),
-    ("comparison", 9),
-    ("cli", 10),
+    // Above `providers`: a store that is a service keeps to the limits and breakers of services.
+    ("store", 5),
+    ("memory", 6),
+    ("graph", 7),
+    ("conversation", 8),
+    ("app", 9),
+    ("server", 10),
+    ("jobs", 10),
+    ("comparison", 10),
+    ("cli", 11),
 ];
 
 /// May be used from anywhere from `providers` up: names of metrics only.

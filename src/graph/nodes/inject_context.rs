@@ -59,10 +59,18 @@ fn note(state: &mut State, now: &Zoned) -> Vec<String> {
         .collect();
     // The nearest comes first; it goes next to the message.
     known.reverse();
-    if !known.is_empty() {
-        note.push(format!("You know: {}", known.join(" ")));
-    }
+    note.extend(known_line(&known));
     note
+}
+
+/// What the model is told of a person, of their memories with the nearest first; `None` where there are none.
+pub fn known_of_them<'a>(memories: impl DoubleEndedIterator<Item = &'a str>) -> Option<String> {
+    // The nearest goes next to the message.
+    known_line(&memories.rev().map(to_their_face).collect::<Vec<_>>())
+}
+
+fn known_line(known: &[String]) -> Option<String> {
+    (!known.is_empty()).then(|| format!("You know: {}", known.join(" ")))
 }
 
 fn time_of_day(now: &Zoned) -> String {

@@ -1,8 +1,8 @@
 //! What a turn does, one verb a file.
 
 mod answer_danger;
+mod answer_image;
 mod check_danger;
-mod decline_image;
 mod extract_memories;
 mod inject_context;
 mod inject_memories;
@@ -11,10 +11,10 @@ mod route;
 mod summarize;
 
 pub use answer_danger::AnswerDanger;
+pub use answer_image::AnswerImage;
 pub use check_danger::CheckDanger;
-pub use decline_image::DeclineImage;
 pub use extract_memories::ExtractMemories;
-pub use inject_context::InjectContext;
+pub use inject_context::{InjectContext, known_of_them};
 pub use inject_memories::InjectMemories;
 pub use respond::{Respond, grounds, request as reply_request};
 pub use route::Route;
@@ -35,7 +35,7 @@ pub fn turn_graph() -> Result<Graph, InvalidGraph> {
         .node(AnswerDanger)
         .node(ExtractMemories)
         .node(Route)
-        .node(DeclineImage)
+        .node(AnswerImage)
         .node(InjectContext)
         .node(Respond)
         .node(InjectMemories)
@@ -43,8 +43,8 @@ pub fn turn_graph() -> Result<Graph, InvalidGraph> {
         .branch(check_danger::NAME, by_danger, &[answer_danger::NAME, extract_memories::NAME])
         .edge(answer_danger::NAME, summarize::NAME)
         .edge(extract_memories::NAME, route::NAME)
-        .branch(route::NAME, by_route, &[decline_image::NAME, inject_context::NAME])
-        .edge(decline_image::NAME, inject_memories::NAME)
+        .branch(route::NAME, by_route, &[answer_image::NAME, inject_context::NAME])
+        .edge(answer_image::NAME, inject_memories::NAME)
         .edge(inject_context::NAME, respond::NAME)
         .edge(respond::NAME, inject_memories::NAME)
         .edge(inject_memories::NAME, summarize::NAME)
@@ -59,7 +59,7 @@ fn by_danger(state: &State) -> &'static str {
 
 fn by_route(state: &State) -> &'static str {
     match state.turn.as_ref().map(|turn| turn.route) {
-        Some(Way::Image) => decline_image::NAME,
+        Some(Way::Image) => answer_image::NAME,
         _ => inject_context::NAME,
     }
 }

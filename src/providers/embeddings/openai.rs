@@ -11,8 +11,10 @@ use serde_json::json;
 use super::{Embedded, Embedder};
 use crate::config::RemoteEmbeddingsConfig;
 use crate::domain::embedding::Embedding;
+use crate::domain::metering::Unit;
 use crate::domain::stage::EngineTiming;
 use crate::providers::http::Service;
+use crate::providers::meter;
 use crate::providers::{BackendStatus, Description, Place, ProviderError};
 
 /// Texts of one call.
@@ -48,6 +50,9 @@ impl OpenAiEmbedder {
         let body = json!({"model": self.service.config().model, "input": input, "encoding_format": "float"});
         let (response, permit) = self.service.post("/embeddings", |to| to.json(&body)).await?;
         let mut answer: Answer = self.service.json(response, permit).await?;
+        let estimate = || input.iter().map(|text| text.chars().count().div_ceil(4)).sum();
+        let tokens = answer.usage.as_ref().map_or_else(estimate, |usage| usage.prompt_tokens);
+        meter::note(&self.describe(), Unit::PromptTokens, tokens as f64);
         answer.data.sort_by_key(|one| one.index);
         let backend = self.service.backend();
         let failed = |reason: String| Err(ProviderError::Failed { backend, reason });
@@ -90,6 +95,12 @@ impl Embedder for OpenAiEmbedder {
 #[derive(Deserialize)]
 struct Answer {
     data: Vec<One>,
+    usage: Option<Counts>,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    prompt_tokens: usize,
 }
 
 #[derive(Deserialize)]

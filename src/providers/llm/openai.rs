@@ -17,9 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, Usage};
 use crate::config::RemoteLlmConfig;
+use crate::domain::metering::Unit;
 use crate::domain::stage::EngineTiming;
 use crate::providers::breaker::Permit;
 use crate::providers::http::Service;
+use crate::providers::meter;
 use crate::providers::{BackendStatus, Description, Place, ProviderError};
 
 /// English runs at about 4 characters a token; this errs high.
@@ -126,6 +128,8 @@ impl LanguageModel for OpenAiLanguageModel {
             events: Box::pin(response.bytes_stream().eventsource()),
             cancel,
             usage,
+            pieces: 0,
+            served: Description { backend, model: body["model"].as_str().unwrap_or_default().to_owned() },
             finished: false,
             started,
         };
@@ -148,6 +152,10 @@ struct Reading {
     events: Pin<Box<dyn futures::Stream<Item = EventResult> + Send>>,
     cancel: CancellationToken,
     usage: Usage,
+    /// Of text that came: about as many as tokens, should the service not tell them.
+    pieces: usize,
+    /// With the model that really answers.
+    served: Description,
     /// Whether the service said why it ended: without that the stream was cut.
     finished: bool,
     started: Instant,
@@ -195,6 +203,7 @@ impl Reading {
                 self.usage.finish = if reason == "length" { Finish::Length } else { Finish::Stop };
             }
             if let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) {
+                self.pieces += 1;
                 return Ok(Delta::Text(text));
             }
         }
@@ -219,6 +228,14 @@ impl Reading {
             permit.failed();
         }
         error
+    }
+}
+
+impl Drop for Reading {
+    /// However it ended: services charge for what was written of a reply that nobody waited for.
+    fn drop(&mut self) {
+        meter::note(&self.served, Unit::PromptTokens, self.usage.prompt_tokens as f64);
+        meter::note(&self.served, Unit::CompletionTokens, self.usage.completion_tokens.max(self.pieces) as f64);
     }
 }
 

@@ -12,8 +12,10 @@ use serde::Deserialize;
 use super::{Segment, SpeechToText, Transcription, TranscriptionRequest, check_rate};
 use crate::audio::{Encoding, encode};
 use crate::config::ApiConfig;
+use crate::domain::metering::Unit;
 use crate::domain::stage::EngineTiming;
 use crate::providers::http::Service;
+use crate::providers::meter;
 use crate::providers::{BackendStatus, Description, Place, ProviderError};
 
 /// Services refuse less than this, and nobody says a word in it.
@@ -56,6 +58,7 @@ impl OpenAiSpeechToText {
         let language = request.language.as_deref();
         let (response, permit) =
             self.service.post("/audio/transcriptions", |to| to.multipart(self.form(&sound, language))).await?;
+        meter::note(&self.describe(), Unit::AudioSeconds, request.clip.duration().as_secs_f64());
         self.service.json(response, permit).await
     }
 }

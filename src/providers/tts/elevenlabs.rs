@@ -8,12 +8,15 @@ use serde_json::json;
 use super::{SpeechRequest, SpeechStream, TextToSpeech, check, pcm};
 use crate::config::RemoteTtsConfig;
 use crate::domain::audio::SampleRate;
+use crate::domain::metering::Unit;
 use crate::providers::http::{Auth, Service, is_sound};
+use crate::providers::meter;
 use crate::providers::{BackendStatus, Description, Place, ProviderError};
 
 const BACKEND: &str = "elevenlabs";
 
-/// The paces that it takes; one beyond them is brought to the nearest.
+/// The paces that it takes, <https://elevenlabs.io/docs/best-practices/prompting/controls>; one beyond them is brought to the
+/// nearest.
 const SPEEDS: (f32, f32) = (0.7, 1.2);
 
 pub struct ElevenLabsVoice {
@@ -63,6 +66,7 @@ impl TextToSpeech for ElevenLabsVoice {
         let sent = self.service.post(&path, |to| to.json(&body));
         let sent = request.cancel.run_until_cancelled(sent).await;
         let (response, permit) = sent.ok_or(ProviderError::Cancelled)??;
+        meter::note(&self.describe(), Unit::Characters, request.text.chars().count() as f64);
         if !is_sound(&response) {
             return Err(self.service.garbage(permit, "the answer is no sound"));
         }

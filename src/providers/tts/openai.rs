@@ -9,7 +9,9 @@ use serde_json::json;
 use super::{SpeechRequest, SpeechStream, TextToSpeech, check, pcm};
 use crate::config::RemoteTtsConfig;
 use crate::domain::audio::SampleRate;
+use crate::domain::metering::Unit;
 use crate::providers::http::{Service, is_sound};
+use crate::providers::meter;
 use crate::providers::{BackendStatus, Description, Place, ProviderError};
 
 pub struct OpenAiVoice {
@@ -58,6 +60,7 @@ impl TextToSpeech for OpenAiVoice {
         let sent = self.service.post("/audio/speech", |to| to.json(&body));
         let sent = request.cancel.run_until_cancelled(sent).await;
         let (response, permit) = sent.ok_or(ProviderError::Cancelled)??;
+        meter::note(&self.describe(), Unit::Characters, request.text.chars().count() as f64);
         if !is_sound(&response) {
             return Err(self.service.garbage(permit, "the answer is no sound"));
         }

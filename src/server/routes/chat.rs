@@ -20,10 +20,10 @@ use crate::server::error::{ApiError, ErrorCode, ErrorEnvelope};
 use crate::server::extract::Body;
 use crate::server::identity::Person;
 use crate::server::state::Server;
-use crate::server::turn::{Asked, Manner, StageReport, UsedMemory, WatchedTurn};
+use crate::server::turn::{Asked, Manner, StageReport, UsageReport, UsedMemory, WatchedTurn};
 use crate::telemetry;
 
-const MOST_IMAGES: usize = 4;
+pub(super) const MOST_IMAGES: usize = 4;
 
 /// Pictures as base64 take four bytes for three; the rest is room for a message that is too long to be refused by name.
 pub(crate) fn body_limit(max_upload_bytes: usize) -> usize {
@@ -85,6 +85,8 @@ pub(crate) enum ChatEvent {
         interrupted: bool,
         duration_ms: f64,
         stages: Vec<StageReport>,
+        /// What services were used for; empty where all ran in this process.
+        usage: Vec<UsageReport>,
     },
     Error(ErrorEnvelope),
 }
@@ -125,6 +127,7 @@ impl ChatEvent {
                 interrupted: outcome.interrupted,
                 duration_ms: telemetry::milliseconds(turn.elapsed()),
                 stages: outcome.stages.iter().map(StageReport::from).collect(),
+                usage: turn.usage(),
             },
             Event::Failed(error) => ChatEvent::Error(ApiError::from(error).envelope(turn.request_id().to_owned())),
         }
@@ -200,7 +203,7 @@ fn read_images(encoded: &[String], max_bytes: usize) -> Result<Vec<Image>, ApiEr
     encoded.iter().map(|image| read_image(image, max_bytes)).collect()
 }
 
-fn read_image(encoded: &str, max_bytes: usize) -> Result<Image, ApiError> {
+pub(super) fn read_image(encoded: &str, max_bytes: usize) -> Result<Image, ApiError> {
     let data = match encoded.strip_prefix("data:") {
         None => encoded,
         Some(rest) => rest.split_once(";base64,").map_or("", |(_, data)| data),

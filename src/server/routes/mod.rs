@@ -6,6 +6,7 @@ pub(super) mod health;
 pub(super) mod index;
 pub(super) mod memories;
 pub(super) mod metrics;
+pub(super) mod openai;
 pub(super) mod realtime;
 pub(super) mod schema;
 pub(super) mod sessions;

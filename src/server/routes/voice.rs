@@ -16,7 +16,7 @@ use crate::server::error::ApiError;
 use crate::server::extract::Form;
 use crate::server::identity::Person;
 use crate::server::state::Server;
-use crate::server::turn::{Asked, Manner, StageReport, UsedMemory, WatchedTurn};
+use crate::server::turn::{Asked, Manner, StageReport, UsageReport, UsedMemory, WatchedTurn};
 use crate::store::NewBlob;
 use crate::telemetry;
 
@@ -50,6 +50,8 @@ pub(crate) struct VoiceReply {
     audio_url: Option<String>,
     duration_ms: f64,
     stages: Vec<StageReport>,
+    /// What services were used for; empty where all ran in this process.
+    usage: Vec<UsageReport>,
     memories_used: Vec<UsedMemory>,
     route: Route,
     /// The reply was cut off before its end.
@@ -96,6 +98,7 @@ pub(crate) async fn process(
         audio_url,
         duration_ms: telemetry::milliseconds(turn.elapsed()),
         stages: reply.outcome.stages.iter().map(StageReport::from).collect(),
+        usage: turn.usage(),
         memories_used: reply.memories_used,
         route: reply.route,
         interrupted: reply.outcome.interrupted,
@@ -121,7 +124,7 @@ async fn read(form: &mut Multipart, max_upload_bytes: usize) -> Result<(Bytes, S
 }
 
 /// A client that is still sending doesn't read an answer, so what is too large is read on, and thrown away.
-async fn read_field(mut field: Field<'_>, most_bytes: usize) -> Result<Bytes, ApiError> {
+pub(super) async fn read_field(mut field: Field<'_>, most_bytes: usize) -> Result<Bytes, ApiError> {
     let mut bytes = BytesMut::new();
     let mut too_large = false;
     while let Some(chunk) = field.chunk().await? {

@@ -120,6 +120,45 @@ async fn turn_with(port: &'static str, act: Option<Act>, stands_in: bool) {
     }
 }
 
+/// A dead language model costs a turn one attempt at most, and none once its breaker is open: the reply is the next one's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_model_is_waited_for_once_a_turn_and_not_at_all_once_its_breaker_is_open() {
+    let service = Service::start_then(&[], Act::Hang, beginning);
+    let app = TestApp::fake_with(|config| place(config, "llm", &service.url, true)).await;
+    let person = app.stranger();
+    let session = person.start_session().await;
+    let (mut asked, mut first_audio) = (Vec::new(), Vec::new());
+    for _ in 0..8 {
+        let before = service.requests().len();
+        let body = json!({"session_id": session, "message": "Tell me about the old lighthouse.", "speak": true});
+        let events = person.chat_events(&body).await;
+        assert!(events::reply(&events).contains("lighthouse"), "{:?}", events::names(&events));
+        asked.push(service.requests().len() - before);
+        let stages = events::of(&events, "done")[0]["stages"].as_array().expect("stages").clone();
+        let first = stages.iter().find(|stage| stage["stage"] == "first_audio").expect("it is spoken");
+        first_audio.push(first["total_ms"].as_f64().expect("a number"));
+    }
+    assert_eq!(asked, [1, 1, 1, 1, 1, 0, 0, 0]);
+    println!("first audio, ms, with a limit of 200 ms: {first_audio:.1?}");
+    let health = person.get_json("/api/health").await;
+    assert_eq!(health["services"]["llm"]["backends"][0]["breaker"], "open");
+}
+
+/// What was heard of it stands; another voice says that the rest is lost, and the whole reply is there to read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_voice_that_breaks_off_is_apologised_for_by_the_next() {
+    let service = Service::start_then(&[Act::Cut], Act::Status(401), beginning);
+    let app = TestApp::fake_with(|config| place(config, "tts", &service.url, true)).await;
+    let person = app.stranger();
+    let session = person.start_session().await;
+    let body = json!({"session_id": session, "message": "Tell me about the old lighthouse.", "speak": true});
+    let events = person.chat_events(&body).await;
+    assert!(events::reply(&events).contains("lighthouse"));
+    let sounds = events::of(&events, "audio");
+    // A tenth of a second came of the first sentence, at the first voice's rate; the fake says the apology, a word a piece.
+    assert!(sounds.len() > 4 && sounds.iter().all(|sound| sound["sentence"] == 0), "{} pieces", sounds.len());
+}
+
 const FAULTS: [Option<Act>; 7] = [
     None,
     Some(Act::Hang),

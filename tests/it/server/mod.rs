@@ -14,5 +14,6 @@ mod ownership;
 mod ranges;
 mod sessions;
 mod together;
+mod vision;
 mod voice;
 mod web;

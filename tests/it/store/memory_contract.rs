@@ -5,9 +5,10 @@ use rand::{Rng, SeedableRng};
 use rose::domain::embedding::Embedding;
 use rose::domain::ids::{MemoryId, SessionId, UserId};
 use rose::domain::memory::MemoryType;
-use rose::store::{MemoryChange, MemoryFilter, MemoryStore, NewMemory, StoreError};
+use rose::store::{MemoryChange, MemoryFilter, MemoryStore, NewMemory, QdrantMemories, StoreError};
 
 use super::{Fixture, fixture};
+use crate::support::qdrant::Qdrant;
 
 const DIMENSION: usize = 384;
 
@@ -15,13 +16,17 @@ struct Backend {
     name: &'static str,
     store: Box<dyn MemoryStore>,
     /// Keeps the backend's files for as long as it is in use.
-    _keep: Fixture,
+    _keep: Option<Fixture>,
 }
 
 /// Each freshly made and empty.
 fn backends() -> Vec<Backend> {
     let sqlite = fixture();
-    vec![Backend { name: "sqlite", store: Box::new(sqlite.store.clone()), _keep: sqlite }]
+    let qdrant = QdrantMemories::new(&Qdrant::start().api(), "a-model", DIMENSION).unwrap();
+    vec![
+        Backend { name: "sqlite", store: Box::new(sqlite.store.clone()), _keep: Some(sqlite) },
+        Backend { name: "qdrant", store: Box::new(qdrant), _keep: None },
+    ]
 }
 
 fn random(generator: &mut StdRng) -> Embedding {

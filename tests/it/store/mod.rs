@@ -6,6 +6,7 @@ mod checkpoints;
 mod crash;
 mod housekeeping;
 mod memory_contract;
+mod qdrant;
 mod sessions;
 mod sqlite;
 

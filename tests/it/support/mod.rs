@@ -2,7 +2,9 @@
 
 pub mod app;
 pub mod child;
+pub mod cloud;
 pub mod events;
 pub mod person;
+pub mod qdrant;
 pub mod recordings;
 pub mod service;

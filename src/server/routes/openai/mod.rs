@@ -1,0 +1,28 @@
+//! The OpenAI protocol: clients that speak it work with Rose unchanged. Any model name is taken; what answers is what the
+//! settings name, and each answer says so. Format: <https://platform.openai.com/docs/api-reference>.
+
+pub(crate) mod chat;
+pub(crate) mod embeddings;
+pub(crate) mod images;
+pub(crate) mod models;
+pub(crate) mod speech;
+pub(crate) mod transcriptions;
+
+mod caller;
+mod subtitles;
+
+use crate::server::error::{ApiError, ErrorCode};
+
+/// Of the requests that bring neither sound nor pictures: many texts to embed.
+pub(crate) const BODY_BYTES: usize = 4 * 1024 * 1024;
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+/// # Errors
+/// `InvalidRequest`, where the client asks for what is not done here.
+fn refuse(message: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
+    ApiError::new(ErrorCode::InvalidRequest, message)
+}
