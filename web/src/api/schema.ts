@@ -263,6 +263,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audio/speech": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Speaks a text. */
+        post: operations["openai_create_speech"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audio/transcriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hears a recording of at most 10 MB. */
+        post: operations["openai_create_transcription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/chat/completions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replies to messages. */
+        post: operations["openai_create_chat_completion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Embeds one text or many. */
+        post: operations["openai_create_embeddings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/generations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes pictures. */
+        post: operations["openai_create_images"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every model that may answer. */
+        get: operations["openai_list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{*model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One of them. A name may have slashes in it. */
+        get: operations["openai_get_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/realtime": {
         parameters: {
             query?: never;
@@ -298,6 +417,10 @@ export interface components {
          * @description A stored recording or picture.
          */
         BlobId: string;
+        ChatDelta: {
+            content?: string | null;
+            role?: string | null;
+        };
         /**
          * @description The `data` of one event; the event's name is its `type`. They come in this order, `stage` in between, and the last
          *     is `done` or `error`.
@@ -343,6 +466,8 @@ export interface components {
             turn_id: components["schemas"]["TurnId"];
             /** @enum {string} */
             type: "done";
+            /** @description What services were used for; empty where all ran in this process. */
+            usage: components["schemas"]["UsageReport"][];
         } | (components["schemas"]["ErrorEnvelope"] & {
             /** @enum {string} */
             type: "error";
@@ -355,6 +480,30 @@ export interface components {
             /** @description Whether the reply is also spoken. Left out: only where the message asks for it. */
             speak?: boolean | null;
         };
+        ChatUsage: {
+            completion_tokens: number;
+            prompt_tokens: number;
+            total_tokens: number;
+        };
+        Choice: {
+            delta?: components["schemas"]["ChatDelta"] | null;
+            finish_reason?: string | null;
+            index: number;
+            message?: components["schemas"]["ChatDelta"] | null;
+        };
+        Content: string | components["schemas"]["ContentPart"][];
+        ContentPart: {
+            text: string;
+            /** @enum {string} */
+            type: "text";
+        } | {
+            image_url: components["schemas"]["ImageUrl"];
+            /** @enum {string} */
+            type: "image_url";
+        };
+        Encoded: number[] | string;
+        /** @enum {string} */
+        EncodingFormat: "float" | "base64";
         ErrorBody: {
             code: components["schemas"]["ErrorCode"];
             /** @description What is wrong and what would be right. */
@@ -371,6 +520,11 @@ export interface components {
         ErrorEnvelope: {
             error: components["schemas"]["ErrorBody"];
         };
+        /**
+         * @description All of them mono; `pcm` is 16-bit samples at 24 kHz.
+         * @enum {string}
+         */
+        Format: "mp3" | "opus" | "wav" | "pcm";
         Health: {
             /** @description Some service is a deterministic stand-in without a model: what Rose says is not hers. */
             fake: boolean;
@@ -386,6 +540,11 @@ export interface components {
         };
         /** @enum {string} */
         HealthStatus: "starting" | "ready";
+        ImageUrl: {
+            /** @description `data:image/…;base64,…`: nothing is fetched from elsewhere. */
+            url: string;
+        };
+        Input: string | string[];
         MemoriesDeleted: {
             deleted: number;
         };
@@ -427,6 +586,143 @@ export interface components {
             /** Format: date-time */
             timestamp: string;
             turn_id: components["schemas"]["TurnId"];
+        };
+        OpenAiChatCompletion: {
+            choices: components["schemas"]["Choice"][];
+            /** Format: int64 */
+            created: number;
+            id: string;
+            model: string;
+            /** @description `chat.completion`, or `chat.completion.chunk` in a stream. */
+            object: string;
+            usage?: components["schemas"]["ChatUsage"] | null;
+        };
+        /** @description What the protocol has beyond this is ignored, but for tools, which are refused. */
+        OpenAiChatRequest: {
+            max_completion_tokens?: number | null;
+            max_tokens?: number | null;
+            messages: components["schemas"]["OpenAiMessage"][];
+            n?: number | null;
+            /** Format: int64 */
+            seed?: number | null;
+            stop?: components["schemas"]["Stop"] | null;
+            stream?: boolean;
+            stream_options?: components["schemas"]["StreamOptions"] | null;
+            /** Format: float */
+            temperature?: number | null;
+            tools?: Record<string, never>[] | null;
+            /** Format: float */
+            top_p?: number | null;
+            /**
+             * @description Whom Rose speaks with: she answers as herself and remembers them. What is remembered belongs to the API key and the
+             *     user together.
+             */
+            user?: string | null;
+        };
+        OpenAiEmbedding: {
+            embedding: components["schemas"]["Encoded"];
+            index: number;
+            /** @description `embedding`. */
+            object: string;
+        };
+        /** @description What the protocol has beyond this is ignored. */
+        OpenAiEmbeddingRequest: {
+            /** @description The model's own width, or nothing. */
+            dimensions?: number | null;
+            encoding_format?: components["schemas"]["EncodingFormat"];
+            input: components["schemas"]["Input"];
+        };
+        /** @description An estimate: backends don't all tell. */
+        OpenAiEmbeddingUsage: {
+            prompt_tokens: number;
+            total_tokens: number;
+        };
+        OpenAiEmbeddings: {
+            data: components["schemas"]["OpenAiEmbedding"][];
+            model: string;
+            /** @description `list`. */
+            object: string;
+            usage: components["schemas"]["OpenAiEmbeddingUsage"];
+        };
+        /** @description <https://platform.openai.com/docs/guides/error-codes> */
+        OpenAiErrorBody: {
+            code: components["schemas"]["ErrorCode"];
+            message: string;
+            /** @description Always empty: the message names what is wrong. */
+            param?: string | null;
+            /** @description `invalid_request_error`, `rate_limit_error` or `server_error`. */
+            type: string;
+        };
+        /** @description What failed requests of the OpenAI protocol answer with. */
+        OpenAiErrorEnvelope: {
+            error: components["schemas"]["OpenAiErrorBody"];
+        };
+        OpenAiImage: {
+            b64_json: string;
+        };
+        /** @description What the protocol has beyond this is ignored. */
+        OpenAiImageRequest: {
+            n?: number | null;
+            prompt: string;
+            /** @description `b64_json`; nothing is kept here that a `url` could lead to. */
+            response_format?: string | null;
+            /** @description `auto`, or width and height as in `1024x1024`: multiples of 16 from 256 to 1440. */
+            size?: string | null;
+        };
+        OpenAiImages: {
+            /** Format: int64 */
+            created: number;
+            data: components["schemas"]["OpenAiImage"][];
+        };
+        OpenAiMessage: {
+            content?: components["schemas"]["Content"] | null;
+            /** @description `system`, `developer`, `user` or `assistant`. */
+            role: components["schemas"]["OpenAiRole"];
+        };
+        OpenAiModel: {
+            /**
+             * Format: int64
+             * @description Not known of most: 0.
+             */
+            created: number;
+            id: string;
+            /** @description `model`. */
+            object: string;
+            /** @description The backend's name, such as `local` or `groq`. */
+            owned_by: string;
+        };
+        OpenAiModelList: {
+            data: components["schemas"]["OpenAiModel"][];
+            /** @description `list`. */
+            object: string;
+        };
+        /** @enum {string} */
+        OpenAiRole: "system" | "developer" | "user" | "assistant";
+        /** @description What the protocol has beyond this is ignored. */
+        OpenAiSpeechRequest: {
+            /** @description At most 4096 characters. */
+            input: string;
+            response_format?: components["schemas"]["Format"];
+            /**
+             * Format: float
+             * @description 0.25 to 4; 1 is the voice's own pace.
+             */
+            speed?: number | null;
+            /** @description A voice of the backend's; any other name takes its default. */
+            voice?: string | null;
+        };
+        OpenAiTranscription: {
+            text: string;
+        };
+        /** @description In the schema only: the fields are read one by one. What the protocol has beyond this is ignored. */
+        OpenAiTranscriptionForm: {
+            /** Format: binary */
+            file: string;
+            /** @description ISO 639-1, such as `en`; left out, the model judges. */
+            language?: string | null;
+            /** @description Any name is taken. */
+            model?: string | null;
+            response_format?: components["schemas"]["TranscriptFormat"] | null;
         };
         /** @enum {string} */
         Role: "system" | "user" | "assistant";
@@ -491,11 +787,34 @@ export interface components {
             /** Format: double */
             total_ms: number;
         };
+        Stop: string | string[];
+        StreamOptions: {
+            include_usage?: boolean;
+        };
+        /** @enum {string} */
+        TranscriptFormat: "json" | "text" | "srt" | "vtt" | "verbose_json";
         /**
          * Format: uuid
          * @description One exchange: what was said and what was answered. Sorts by time.
          */
         TurnId: string;
+        /** @enum {string} */
+        Unit: "prompt_tokens" | "completion_tokens" | "characters" | "audio_seconds" | "images";
+        /** @description What a service was used for, and what that costs by the settings' prices. */
+        UsageReport: {
+            /** Format: double */
+            amount: number;
+            backend: string;
+            /**
+             * Format: double
+             * @description In `currency`; 0 where the settings name no price.
+             */
+            cost: number;
+            /** @description Such as `USD`. */
+            currency: string;
+            model: string;
+            unit: components["schemas"]["Unit"];
+        };
         /** @description Something remembered that went into the reply. */
         UsedMemory: {
             id: components["schemas"]["MemoryId"];
@@ -531,6 +850,8 @@ export interface components {
             /** @description What was heard. */
             transcript: string;
             turn_id: components["schemas"]["TurnId"];
+            /** @description What services were used for; empty where all ran in this process. */
+            usage: components["schemas"]["UsageReport"][];
         };
     };
     responses: never;
@@ -1093,6 +1414,228 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+        };
+    };
+    openai_create_speech: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAiSpeechRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/mpeg": number[];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    openai_create_transcription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["OpenAiTranscriptionForm"];
+            };
+        };
+        responses: {
+            /** @description In the format that was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiTranscription"];
+                    "text/plain": string;
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    openai_create_chat_completion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAiChatRequest"];
+            };
+        };
+        responses: {
+            /** @description Whole, or with `stream` as server-sent events up to `[DONE]` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiChatCompletion"];
+                    "text/event-stream": components["schemas"]["OpenAiChatCompletion"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    openai_create_embeddings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAiEmbeddingRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiEmbeddings"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    openai_create_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenAiImageRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiImages"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    openai_list_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiModelList"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    openai_get_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenAiModel"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
         };

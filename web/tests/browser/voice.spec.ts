@@ -15,7 +15,7 @@ test("press, speak, release: her words come, and her voice is heard", async ({ p
   const captions = page.getByRole("region", { name: "What is being said" });
   await expect(captions).toContainText(/fellow|americans|country|ask/i);
   await inState(page, "Speaking");
-  await expect(captions.locator(".hers")).toHaveText(/\w+ \w+/);
+  await expect(captions.locator(".hers")).toHaveText(/Rose: \w+/);
   await expect.poll(() => loudest(page)).toBeGreaterThan(0.02);
   await inState(page, "Resting");
   await expect(page.getByRole("region", { name: "Behind the words" })).toBeVisible();
