@@ -292,8 +292,8 @@ mod tests {
             ["It sounds as if today was hard,", "and I am glad that you told me.", "Rest now."]
         );
         assert_eq!(
-            pieces("Good evening, my dear friend, come in and sit by the fire."),
-            ["Good evening, my dear friend, come in and sit by the fire."],
+            pieces("Good evening, dear, come in and sit by the fire."),
+            ["Good evening, dear, come in and sit by the fire."],
             "too short a clause is torn off"
         );
         assert_eq!(
