@@ -66,7 +66,7 @@ impl Sizes {
     fn note(&self, size: f64) {
         let mut sizes = self.0.lock().expect("no panic while it is held");
         sizes.push(size);
-        if sizes.len() % 10 == 0 {
+        if sizes.len().is_multiple_of(10) {
             println!("turn {}: {size:.1} MiB", sizes.len());
         }
     }

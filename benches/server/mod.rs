@@ -5,15 +5,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Ended with the bench.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     /// `http://` and its address.
-    pub url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
     /// Ready to serve, with its data in `data` and these environment variables set.
-    pub fn start(data: &Path, variables: &[(String, String)]) -> Self {
+    pub(crate) fn start(data: &Path, variables: &[(String, String)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rose"));
         command.args(["serve", "--bind", "127.0.0.1:0", "--data-dir"]).arg(data);
         command.envs(variables.iter().cloned()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -26,7 +26,7 @@ impl Server {
     }
 
     /// MiB of `VmRSS` (now) or `VmHWM` (the most there was).
-    pub fn mebibytes(&self, field: &str) -> f64 {
+    pub(crate) fn mebibytes(&self, field: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("Linux");
         let line = status.lines().find(|line| line.starts_with(field)).expect("the field");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).expect("a size in KiB") / 1024.0
