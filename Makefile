@@ -41,6 +41,7 @@ check: web ## The quick gate: format, lints, docs, the cloud-only build, quick t
 	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked" >&2; fi
 
 test: models ## Every test, on the real tiny models
+	bash scripts/openai-clients.sh
 	$(CARGO) test --release --locked --lib --bins
 	$(CARGO) test --release --locked --doc
 	cd web && npm run --silent test:browser

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Installs what building and testing Rose needs: Debian packages, and the client that the tests drive her with. Does
-# nothing where all is there.
+# Installs the Debian packages that building and testing Rose needs. Does nothing where all is there.
 set -euo pipefail
 
 # What the build links or generates with, what the voice reads, what the tests make other containers with.
 packages=(build-essential cmake clang libclang-dev pkg-config libsonic-dev espeak-ng-data ffmpeg ca-certificates)
-# The tests' client is installed in a Python of its own.
+# The clients that the tests drive Rose with are installed in a Python of their own.
 if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
     packages+=(python3-venv)
 fi
@@ -41,7 +40,7 @@ finish() {
         echo "The web app is built with Node 20.19 or later; this is $(node --version). Install a newer one (nodejs.org), then run this again." >&2
         exit 1
     fi
-    exec bash "$(dirname "$0")/openai-clients.sh"
+    exit 0
 }
 if [ ${#missing[@]} -eq 0 ]; then
     finish

@@ -22,7 +22,7 @@ pub fn clients() -> PathBuf {
     let own = std::env::current_exe().expect("a test has a path");
     let folder = own.ancestors().nth(3).expect("target").join("openai-clients");
     let there = folder.join("bin/python").exists() && folder.join("node/node_modules/openai").exists();
-    assert!(there, "OpenAI's clients are not installed: `make setup`, or scripts/openai-clients.sh");
+    assert!(there, "OpenAI's clients are not installed: `make test` installs them with scripts/openai-clients.sh");
     folder
 }
 
