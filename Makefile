@@ -19,11 +19,20 @@ web/node_modules/.package-lock.json: web/package-lock.json | setup
 	cd web && npm ci --no-audit --no-fund
 	@touch $@
 
-web: web/node_modules/.package-lock.json ## Build the web app into web/dist
+# Only where a source is newer: the program embeds web/dist, and would be built again with it.
+WEB_SOURCES := $(shell find web/src web/public web/scripts -type f 2>/dev/null) $(wildcard web/*.html web/*.json web/*.ts web/*.js) docs/openapi.json
+
+web/dist/index.html: $(WEB_SOURCES) web/node_modules/.package-lock.json
 	cd web && npm run --silent build
+
+web: web/dist/index.html ## Build the web app into web/dist
 
 build: web ## Build target/release/rose with every local engine and the web app
 	$(CARGO) build --release --locked
+	@# espeak-rs-sys has cargo watch a header that its own build has just copied: unless the copy looks as old as the
+	@# build, the next one builds it again, and Rose with it.
+	@for built in target/release/build/espeak-rs-sys-*/invoked.timestamp; do \
+		find "$${built%/*}/out" -name speak_lib.h -exec touch -r "$$built" {} +; done
 
 models: build ## Fetch the model files (MODELS=tiny)
 	$(ROSE) models pull $(MODELS)
