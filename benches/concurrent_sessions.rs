@@ -38,8 +38,13 @@ fn start(data: &std::path::Path) -> Server {
     Server::start(data, &[&backends[..], &delays].concat())
 }
 
-/// What the server added to one turn: all of the time but the model's. Milliseconds.
-async fn turn(client: &reqwest::Client, url: &str, session: &str, said: &str) -> Result<f64, String> {
+/// One turn: all of its time but the model's, in milliseconds, and what the server says each stage took.
+struct Turn {
+    added: f64,
+    stages: Vec<(String, f64)>,
+}
+
+async fn turn(client: &reqwest::Client, url: &str, session: &str, said: &str) -> Result<Turn, String> {
     let body = json!({"session_id": session, "message": said, "speak": false});
     let begin = Instant::now();
     let sent = client.post(format!("{url}/api/chat")).json(&body).send().await;
@@ -58,10 +63,12 @@ async fn turn(client: &reqwest::Client, url: &str, session: &str, said: &str) ->
     let done: Value = serde_json::from_str(last.trim()).map_err(|error| error.to_string())?;
     let stages = done["stages"].as_array().ok_or_else(|| format!("it ended with {done}"))?;
     let respond = stages.iter().find(|stage| stage["stage"] == "respond").ok_or("nothing was said")?;
-    Ok(whole - respond["inference_ms"].as_f64().unwrap_or_default())
+    let added = whole - respond["inference_ms"].as_f64().unwrap_or_default();
+    let took = |stage: &Value| (stage["stage"].to_string(), stage["total_ms"].as_f64().unwrap_or_default());
+    Ok(Turn { added, stages: stages.iter().map(took).collect() })
 }
 
-async fn session(client: reqwest::Client, url: String, turns: usize, delay: Duration) -> Vec<Result<f64, String>> {
+async fn session(client: reqwest::Client, url: String, turns: usize, delay: Duration) -> Vec<Result<Turn, String>> {
     tokio::time::sleep(delay).await;
     let started = client.post(format!("{url}/api/session/start")).send().await.unwrap();
     let id = started.json::<Value>().await.unwrap()["session_id"].as_str().unwrap().to_owned();
@@ -85,7 +92,7 @@ fn main() {
     let client = || rose::providers::client_builder().cookie_store(true).build().unwrap();
     let clients: Vec<reqwest::Client> = (0..sessions).map(|_| client()).collect();
     let begin = Instant::now();
-    let outcomes: Vec<Result<f64, String>> = runtime.block_on(async {
+    let outcomes: Vec<Result<Turn, String>> = runtime.block_on(async {
         let all = clients.into_iter().map(|client| {
             // They don't all begin in the same moment.
             let delay = Duration::from_millis(rand::rng().random_range(0..THINKS_MS.end));
@@ -94,19 +101,20 @@ fn main() {
         futures::future::join_all(all).await.into_iter().flat_map(|one| one.unwrap()).collect()
     });
     let seconds = begin.elapsed().as_secs_f64();
-    let mut added: Vec<f64> = outcomes.iter().filter_map(|one| one.as_ref().ok().copied()).collect();
+    let mut turns: Vec<&Turn> = outcomes.iter().filter_map(|one| one.as_ref().ok()).collect();
     let errors: Vec<&String> = outcomes.iter().filter_map(|one| one.as_ref().err()).collect();
-    added.sort_by(f64::total_cmp);
-    let at = |share: f64| added[((added.len() - 1) as f64 * share).round() as usize];
+    turns.sort_by(|a, b| a.added.total_cmp(&b.added));
+    let at = |share: f64| turns[((turns.len() - 1) as f64 * share).round() as usize];
     println!("{sessions} sessions, {} turns in {seconds:.0} s, {} errors", outcomes.len(), errors.len());
     for error in errors.iter().take(3) {
         println!("  {error}");
     }
-    println!("added by the server, ms: p50 {:.2}, p95 {:.2}, p99 {:.2}", at(0.5), at(0.95), at(0.99));
+    println!("added by the server, ms: p50 {:.2}, p95 {:.2}, p99 {:.2}", at(0.5).added, at(0.95).added, at(0.99).added);
+    println!("a turn at p99, ms: {:?}", at(0.99).stages);
     println!(
         "resident memory, MiB: {idle:.1} idle, {:.1} at the end, {:.1} at most",
         server.mebibytes("VmRSS"),
         server.mebibytes("VmHWM")
     );
-    println!("the median is {:.2} % of a turn's 3.6 s", at(0.5) / 36.0);
+    println!("the median is {:.2} % of a turn's 3.6 s", at(0.5).added / 36.0);
 }
