@@ -40,6 +40,9 @@ pub enum TurnInput {
     /// An encoded recording, its format judged by its bytes.
     Recording(Bytes),
     Text(String),
+    /// The session's newest turn once more, with its message and pictures as they stand: it got no answer, or the new one
+    /// takes the old one's place.
+    Again(TurnId),
     /// Words that were heard before the turn: by [`Listening`](super::Listening), while the person still spoke.
     Heard(Heard),
 }
@@ -131,6 +134,8 @@ pub enum ConversationError {
     MessageTooLong { length: usize, limit: usize },
     #[error("the message is empty; write or say something")]
     EmptyMessage,
+    #[error("no language model here sees pictures; write without them")]
+    PicturesNotSeen,
     #[error(transparent)]
     Provider(#[from] ProviderError),
     #[error(transparent)]

@@ -11,6 +11,7 @@ use super::sound::Format;
 use crate::config::TurnDetectionConfig;
 use crate::conversation::{Delivery, Speak};
 use crate::domain::ids::SessionId;
+use crate::providers::tts::SPEEDS;
 
 /// With persona, memories and history it must fit the context of a small model.
 const MOST_INSTRUCTION_CHARS: usize = 4_000;
@@ -141,7 +142,7 @@ impl Settings {
             self.voice = name.to_owned();
         }
         if let Some(speed) = output.speed {
-            if !(0.25..=4.0).contains(&speed) {
+            if !SPEEDS.contains(&speed) {
                 return Err(Problem::value("session.audio.output.speed", "Give a speed from 0.25 to 4."));
             }
             self.speed = speed;

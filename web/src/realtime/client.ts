@@ -24,7 +24,8 @@ export interface RealtimeHandlers {
 
 export interface RealtimeSettings {
   handsFree: boolean;
-  speed: number;
+  voice?: string;
+  speed?: number;
 }
 
 interface ServerEvent {
@@ -76,7 +77,7 @@ export class RealtimeClient {
     });
   }
 
-  configure({ handsFree, speed }: RealtimeSettings): void {
+  configure({ handsFree, voice, speed }: RealtimeSettings): void {
     const format = { type: "audio/pcm", rate: REALTIME_RATE };
     this.send({
       type: "session.update",
@@ -84,7 +85,7 @@ export class RealtimeClient {
         type: "realtime",
         audio: {
           input: { format, turn_detection: handsFree ? { type: "server_vad" } : null },
-          output: { format, speed },
+          output: { format, voice, speed },
         },
       },
     });

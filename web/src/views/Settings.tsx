@@ -3,7 +3,10 @@ import "../styles/views.css";
 import { Slider, Switch, ToggleGroup } from "radix-ui";
 import type { ReactNode } from "react";
 
+import { useCapabilities } from "../api/capabilities";
+import type { Schemas } from "../api/client";
 import { useHealth } from "../api/health";
+import { Whereabouts } from "../components/Whereabouts";
 import { change, type Settings as Chosen, useSettings } from "../settings/settings";
 
 const SERVICES: Record<string, string> = {
@@ -11,9 +14,10 @@ const SERVICES: Record<string, string> = {
   llm: "Thinking",
   text_to_speech: "Voice",
   embeddings: "Understanding",
-  store: "Memory",
+  store: "Conversations",
+  memories: "Memory",
   image: "Pictures",
-  vad: "Attention",
+  voice_activity: "Attention",
 };
 
 export default function Settings() {
@@ -24,7 +28,8 @@ export default function Settings() {
       <h1>Settings</h1>
       <section className="card" aria-labelledby="how">
         <h2 id="how">How Rose speaks</h2>
-        <Row name="Speaking rate" about={`${chosen.rate.toFixed(2)} times her own pace, in live speech`}>
+        <VoiceChoice />
+        <Row name="Speaking rate" about={`${chosen.rate.toFixed(2)} times her own pace`}>
           <Slider.Root className="slider" min={0.7} max={1.4} step={0.05} value={[chosen.rate]} onValueChange={([rate]) => change({ rate: rate ?? 1 })}>
             <Slider.Track className="track">
               <Slider.Range className="range" />
@@ -55,21 +60,53 @@ export default function Settings() {
         <ul>
           {Object.entries(data?.services ?? {}).map(([port, service]) => (
             <li key={port} className="service">
-              <span className={service.ready ? "dot well" : "dot"} aria-hidden="true" />
+              <span className={wellness(service) === "well" ? "dot well" : "dot"} aria-hidden="true" />
               <span>
                 {SERVICES[port] ?? port} <span className="soft small">{service.model}</span>
               </span>
               <span className="soft small">
-                {service.backend}, {service.ready ? "well" : "not ready"}
+                {service.backend}, {wellness(service)}
               </span>
             </li>
           ))}
         </ul>
         <p className="soft small">
-          Voice and language are those of the models above; whoever runs this server chooses them.{data ? ` Rose ${data.version}.` : ""}
+          <Whereabouts /> Which languages Rose hears and speaks is up to the models above; whoever runs this server chooses them.
+          {data ? ` Rose ${data.version}.` : ""}
         </p>
       </section>
     </div>
+  );
+}
+
+type Service = Schemas["ServiceHealth"];
+
+/** The first in line, and who stands in for it. */
+function wellness({ ready, backends }: Service): string {
+  if (!ready) return "not ready";
+  const rests = (one?: Service["backends"][number]) => one?.breaker === "open";
+  if (!rests(backends[0])) return "well";
+  const standIn = backends.find((one) => !rests(one));
+  return standIn ? `not well; ${standIn.backend} stands in` : "not well";
+}
+
+function VoiceChoice() {
+  const { voice } = useSettings();
+  const { data } = useCapabilities();
+  const [own, ...others] = data?.voices ?? [];
+  if (!own) return null;
+  return (
+    <Row name="Voice" about={others.length > 0 ? "In speech, and when a reply is heard again" : "The only one that this server has"}>
+      {others.length > 0 ? (
+        <select className="field choose" aria-label="Voice" value={voice && others.includes(voice) ? voice : own} onChange={({ target }) => change({ voice: target.value === own ? null : target.value })}>
+          {[own, ...others].map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      ) : (
+        <span>{own}</span>
+      )}
+    </Row>
   );
 }
 

@@ -3,18 +3,21 @@ import { AnimatePresence, domAnimation, LazyMotion } from "motion/react";
 import * as m from "motion/react-m";
 import { useEffect } from "react";
 
+import { useCapabilities } from "../api/capabilities";
 import { StagePanel } from "../components/StagePanel";
 import { conversation, useConversation } from "../conversation/useConversation";
 import { Presence } from "../presence/Presence";
 import { change, useSettings } from "../settings/settings";
 import { Welcome } from "./Welcome";
 
+const NO_HANDS_FREE = "This server can’t tell by listening when you have finished. Hold the button while you speak.";
 const STATE_WORDS = { resting: "Resting", listening: "Listening", thinking: "Thinking", speaking: "Speaking" };
 
 /** Where one speaks with Rose. */
 export function Talk() {
   const { phase, entries, capturing } = useConversation();
   const { captions, welcomed, handsFree } = useSettings();
+  const { data: offered } = useCapabilities();
   useSpaceBar();
 
   const hers = entries.findLast((one) => one.role === "rose");
@@ -64,6 +67,7 @@ export function Talk() {
             aria-label="Hands-free"
             onClick={() => {
               const on = capturing === "hands-free";
+              if (offered?.hands_free === false) return conversation.tell(NO_HANDS_FREE);
               change({ handsFree: !on });
               if (on) conversation.endHandsFree();
               else void conversation.startHandsFree();

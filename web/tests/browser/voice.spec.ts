@@ -1,8 +1,5 @@
 /** Speaking with Rose, a recording as the microphone: "… ask not what your country can do for you …". */
-import { expect, inState, loudest, test } from "./rose";
-
-/** Milliseconds of the recording that a held button lets through; the words are counted below, the time is not. */
-const HELD_MS = 5_000;
+import { expect, inState, loudest, speakFor, test } from "./rose";
 
 test("press, speak, release: her words come, and her voice is heard", async ({ page, open }) => {
   await open("/");
@@ -10,7 +7,7 @@ test("press, speak, release: her words come, and her voice is heard", async ({ p
   await button.hover();
   await page.mouse.down();
   await inState(page, "Listening");
-  await page.waitForTimeout(HELD_MS);
+  await speakFor(page, 5);
   await page.mouse.up();
   const captions = page.getByRole("region", { name: "What is being said" });
   await expect(captions).toContainText(/fellow|americans|country|ask/i);
@@ -33,7 +30,7 @@ test("without a WebSocket, a recording is sent whole and answered aloud", async 
   await page.getByRole("button", { name: "Hold to speak" }).hover();
   await page.mouse.down();
   await inState(page, "Listening");
-  await page.waitForTimeout(HELD_MS);
+  await speakFor(page, 5);
   await page.mouse.up();
   await inState(page, "Speaking");
   await expect.poll(() => loudest(page)).toBeGreaterThan(0.02);
