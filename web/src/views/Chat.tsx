@@ -19,13 +19,13 @@ const PICTURE_TYPES = "image/png,image/jpeg,image/webp,image/gif";
 
 /** The same conversation in writing. */
 export default function Chat() {
-  const { entries, phase } = useConversation();
+  const { entries, phase, lastTurn } = useConversation();
   const [shown, setShown] = useState<Picture | null>(null);
   const end = useRef<HTMLDivElement>(null);
   const last = entries.at(-1);
   useEffect(() => {
     void end.current?.scrollIntoView({ block: "end" });
-  }, [entries.length, last?.text]);
+  }, [entries.length, last?.text, lastTurn]);
 
   return (
     <div className="chat">
@@ -42,7 +42,7 @@ export default function Chat() {
           <Said key={entry.key} entry={entry} newest={entry === last || !entry.turnId} onPicture={setShown} />
         ))}
         <StagePanel />
-        <div ref={end} />
+        <div ref={end} className="log-end" />
       </div>
       <Composer busy={phase === "thinking" || phase === "speaking"} />
       <Lightbox picture={shown} onClose={() => setShown(null)} />

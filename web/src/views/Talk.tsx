@@ -20,8 +20,10 @@ export function Talk() {
   const { data: offered } = useCapabilities();
   useSpaceBar();
 
-  const hers = entries.findLast((one) => one.role === "rose");
   const yours = entries.findLast((one) => one.role === "user");
+  const newest = entries.findLast((one) => one.role === "rose");
+  // What she said before your last words is no answer to them.
+  const hers = newest && yours?.text && entries.indexOf(newest) < entries.indexOf(yours) ? undefined : newest;
   const busy = phase === "thinking" || phase === "speaking";
 
   return (
@@ -88,11 +90,17 @@ export function Talk() {
             <span>Captions</span>
           </button>
           <p className="hint soft small">
-            {capturing === "hands-free"
-              ? "Just speak. You can interrupt her."
-              : handsFree
-                ? "Press Hands-free to go on, or hold the button or the space bar."
-                : "Hold the button or the space bar while you speak."}
+            {capturing === "hands-free" ? (
+              "Just speak. You can interrupt her."
+            ) : handsFree ? (
+              <>
+                Press Hands-free to go on, or hold the button<span className="keys"> or the space bar</span>.
+              </>
+            ) : (
+              <>
+                Hold the button<span className="keys"> or the space bar</span> while you speak.
+              </>
+            )}
           </p>
         </div>
         <StagePanel />

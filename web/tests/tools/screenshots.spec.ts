@@ -69,7 +69,7 @@ test("every view", async ({ browser, rose }) => {
       await page.getByRole("button", { name: "Hold to speak" }).hover();
       await page.mouse.down();
       await inState(page, "Listening");
-      await speakFor(page, 3);
+      await speakFor(page, 5);
       await page.screenshot({ path: name("listening") });
       await page.mouse.up();
       await inState(page, "Thinking");
