@@ -37,8 +37,11 @@ pub struct TurnRequest {
 }
 
 pub enum TurnInput {
-    /// An encoded recording, its format judged by its bytes.
-    Recording(Bytes),
+    /// An encoded recording, its format judged by its bytes. A language is an ISO 639-1 code; `None` is as the settings say.
+    Recording {
+        bytes: Bytes,
+        language: Option<String>,
+    },
     Text(String),
     /// The session's newest turn once more, with its message and pictures as they stand: it got no answer, or the new one
     /// takes the old one's place.

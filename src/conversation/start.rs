@@ -149,6 +149,11 @@ impl Conversation {
         self.inner.tts.voices()
     }
 
+    /// Whether a person may be said to speak this language, by its ISO 639-1 code.
+    pub fn knows_language(&self, code: &str) -> bool {
+        self.inner.stt.knows_language(code)
+    }
+
     /// Whether messages may come with pictures.
     pub fn sees_pictures(&self) -> bool {
         self.inner.ports.llm.sees_pictures()

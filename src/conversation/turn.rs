@@ -167,7 +167,7 @@ impl Inner {
                 outbox.stage(StageTiming::engine(Stage::SpeechToText, heard.timing, heard.waited)).await;
                 heard.text
             }
-            TurnInput::Recording(bytes) => {
+            TurnInput::Recording { bytes, language } => {
                 let limits = self.config.recording;
                 let decoding = Instant::now();
                 let clip = blocking(move || {
@@ -176,7 +176,7 @@ impl Inner {
                 })
                 .await??;
                 outbox.stage(StageTiming::own(Stage::Decode, decoding.elapsed())).await;
-                self.transcribe(clip, outbox, cancel).await?
+                self.transcribe(clip, language, outbox, cancel).await?
             }
         };
         let text = text.trim();
@@ -193,13 +193,14 @@ impl Inner {
     async fn transcribe(
         &self,
         clip: Clip,
+        language: Option<String>,
         outbox: &Outbox,
         cancel: &CancellationToken,
     ) -> Result<String, ConversationError> {
         let listening = Instant::now();
         let request = TranscriptionRequest {
             clip: Arc::new(clip),
-            language: self.config.language.clone(),
+            language: language.or_else(|| self.config.language.clone()),
             cancel: cancel.clone(),
         };
         let heard = self.stt.transcribe(request).await?;

@@ -41,6 +41,8 @@ pub(crate) struct VoiceForm {
     /// 1 is the voice's own pace. Left out: as the settings say.
     #[schema(minimum = 0.25, maximum = 4)]
     speed: Option<f32>,
+    /// What is spoken, one of `/api/capabilities`. Left out: as the settings say.
+    language: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,11 +78,14 @@ pub(crate) async fn process(
     Form(mut form): Form,
 ) -> Result<Json<VoiceReply>, ApiError> {
     let app = server.app()?;
-    let Sent { recording, session, voice, speed } = read(&mut form, server.config().max_upload_bytes).await?;
+    let Sent { recording, session, voice, speed, language } = read(&mut form, server.config().max_upload_bytes).await?;
+    if language.as_ref().is_some_and(|code| !app.conversation.knows_language(code)) {
+        return Err(ApiError::new(ErrorCode::InvalidRequest, "No model here hears this language."));
+    }
     let asked = Asked {
         user,
         session,
-        input: TurnInput::Recording(recording),
+        input: TurnInput::Recording { bytes: recording, language },
         images: Vec::new(),
         speak: Speak::Always,
         manner: Manner::spoken(app, voice, speed)?,
@@ -115,16 +120,19 @@ struct Sent {
     session: SessionId,
     voice: Option<String>,
     speed: Option<f32>,
+    language: Option<String>,
 }
 
 /// The fields, in whichever order they come.
 async fn read(form: &mut Multipart, max_upload_bytes: usize) -> Result<Sent, ApiError> {
-    let (mut recording, mut session, mut voice, mut speed) = (None, None, None, None);
+    let (mut recording, mut session) = (None, None);
+    let (mut voice, mut speed, mut language) = (None, None, None);
     while let Some(field) = form.next_field().await? {
         match field.name() {
             Some("audio") => recording = Some(read_field(field, max_upload_bytes).await?),
             Some("session_id") => session = Some(read_text(field).await?.parse::<SessionId>()?),
             Some("voice") => voice = Some(read_text(field).await?),
+            Some("language") => language = Some(read_text(field).await?),
             Some("speed") => {
                 let no_number = |_| ApiError::new(ErrorCode::InvalidRequest, "`speed` is a number, such as 1.25.");
                 speed = Some(read_text(field).await?.trim().parse::<f32>().map_err(no_number)?);
@@ -134,7 +142,7 @@ async fn read(form: &mut Multipart, max_upload_bytes: usize) -> Result<Sent, Api
     }
     let recording = recording.ok_or_else(|| ApiError::missing_field("audio"))?;
     let session = session.ok_or_else(|| ApiError::missing_field("session_id"))?;
-    Ok(Sent { recording, session, voice, speed })
+    Ok(Sent { recording, session, voice, speed, language })
 }
 
 async fn read_text(field: Field<'_>) -> Result<String, ApiError> {

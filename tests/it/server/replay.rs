@@ -86,7 +86,9 @@ async fn voice_and_pace_hold_for_written_messages_and_uploads() {
         bytes.push(person.get(&url).await.bytes().await.expect("the sound").len());
     }
     assert!(bytes[1] * 18 < bytes[0] * 10, "{bytes:?}");
-    for (field, value) in [("voice", "nobody"), ("speed", "9"), ("speed", "fast")] {
+    assert!(offered["languages"].as_array().expect("a list").contains(&json!("de")));
+    assert_eq!(upload(&session, "language", "de").await.status(), StatusCode::OK);
+    for (field, value) in [("voice", "nobody"), ("speed", "9"), ("speed", "fast"), ("language", "Deutsch")] {
         assert_refused(upload(&session, field, value).await, 422, "invalid_request").await;
     }
 }

@@ -29,6 +29,14 @@ export function useCapabilities() {
   return useQuery({ queryKey: ["capabilities"], queryFn: capabilities });
 }
 
+/** What the person speaks, as far as this server may be told. */
+export async function spokenLanguage(): Promise<string | undefined> {
+  const { language } = settings();
+  if (!language) return undefined;
+  const offered = await capabilities().catch(() => null);
+  return offered?.languages.find((one) => one === language);
+}
+
 /** Where the server can't be asked, its own manner. */
 export async function delivery(): Promise<Delivery> {
   const offered = await capabilities().catch(() => null);

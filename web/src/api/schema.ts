@@ -454,6 +454,8 @@ export interface components {
         Capabilities: {
             /** @description `/v1/realtime` can tell by listening where a turn ends. */
             hands_free: boolean;
+            /** @description What `language` may name, and few more; one alone where no other is heard. */
+            languages: string[];
             /** @description A wish for a picture can be met. */
             makes_pictures: boolean;
             /** @description Messages may come with pictures. */
@@ -891,6 +893,8 @@ export interface components {
              * @description WAV, MP3, FLAC, Ogg/Opus, WebM/Opus or MP4/AAC, judged by its bytes.
              */
             audio: string;
+            /** @description What is spoken, one of `/api/capabilities`. Left out: as the settings say. */
+            language?: string | null;
             session_id: components["schemas"]["SessionId"];
             /**
              * Format: float

@@ -11,7 +11,8 @@ const NAMES: Record<string, string> = {
 
 /** Where words go: every service that may get them, those that only stand in for another too. */
 export function Whereabouts() {
-  const { data } = useHealth();
+  const { data, isError } = useHealth();
+  if (isError) return <>Rose can’t be reached right now.</>;
   if (!data || data.status === "starting") return <>Rose is waking up.</>;
   const all = Object.values(data.services).flatMap(({ backends }) => backends.map(({ backend }) => backend));
   const elsewhere = [...new Set(all.filter((backend) => !ON_THIS_MACHINE.has(backend)))].map((backend) => NAMES[backend] ?? backend);

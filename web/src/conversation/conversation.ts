@@ -1,5 +1,5 @@
 /** The one conversation of this page, and everything that a person can do in it. */
-import { delivery, forgetCapabilities } from "../api/capabilities";
+import { delivery, forgetCapabilities, spokenLanguage } from "../api/capabilities";
 import { chat } from "../api/chat";
 import { api, ask, away, errorFrom, RoseError, type Schemas, type VoiceReply } from "../api/client";
 import { Microphone, MicrophoneError } from "../audio/microphone";
@@ -260,7 +260,8 @@ export class Conversation {
       const form = new FormData();
       form.set("session_id", await this.session());
       form.set("audio", recording, "speech.wav");
-      for (const [name, value] of Object.entries(await delivery())) form.set(name, String(value));
+      const manner = { ...(await delivery()), language: await spokenLanguage() };
+      for (const [name, value] of Object.entries(manner)) if (value !== undefined) form.set(name, String(value));
       const response = await fetch("/api/voice/process", { method: "POST", body: form, signal: request.signal }).catch((error: unknown) => {
         throw request.signal.aborted ? error : away();
       });
@@ -317,7 +318,7 @@ export class Conversation {
 
   /** The connection of this session, made where there is none; `null` where it is refused. */
   private async connect(handsFree: boolean): Promise<RealtimeClient | null> {
-    const manner = { handsFree, ...(await delivery()) };
+    const manner = { handsFree, language: await spokenLanguage(), ...(await delivery()) };
     if (this.realtime) {
       this.realtime.configure(manner);
       return this.realtime;

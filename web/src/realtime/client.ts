@@ -24,6 +24,8 @@ export interface RealtimeHandlers {
 
 export interface RealtimeSettings {
   handsFree: boolean;
+  /** What the person speaks, by its ISO 639-1 code; left out, as it is heard. */
+  language?: string;
   voice?: string;
   speed?: number;
 }
@@ -77,14 +79,14 @@ export class RealtimeClient {
     });
   }
 
-  configure({ handsFree, voice, speed }: RealtimeSettings): void {
+  configure({ handsFree, language, voice, speed }: RealtimeSettings): void {
     const format = { type: "audio/pcm", rate: REALTIME_RATE };
     this.send({
       type: "session.update",
       session: {
         type: "realtime",
         audio: {
-          input: { format, turn_detection: handsFree ? { type: "server_vad" } : null },
+          input: { format, transcription: { language: language ?? "" }, turn_detection: handsFree ? { type: "server_vad" } : null },
           output: { format, voice, speed },
         },
       },

@@ -11,6 +11,8 @@ export interface Settings {
   speakReplies: boolean;
   /** As the server calls it; `null` is Rose's own. */
   voice: string | null;
+  /** What the person speaks, by its ISO 639-1 code; `null` is as it is heard. */
+  language: string | null;
   /** 1 is Rose's own pace. */
   rate: number;
   /** Less motion than the system asks for. */
@@ -26,6 +28,7 @@ const DEFAULTS: Settings = {
   handsFree: false,
   speakReplies: false,
   voice: null,
+  language: null,
   rate: 1,
   stillness: false,
   stages: false,

@@ -29,6 +29,7 @@ export default function Settings() {
       <section className="card" aria-labelledby="how">
         <h2 id="how">How Rose speaks</h2>
         <VoiceChoice />
+        <LanguageChoice />
         <Row name="Speaking rate" about={`${chosen.rate.toFixed(2)} times her own pace`}>
           <Slider.Root className="slider" min={0.7} max={1.4} step={0.05} value={[chosen.rate]} onValueChange={([rate]) => change({ rate: rate ?? 1 })}>
             <Slider.Track className="track">
@@ -71,7 +72,7 @@ export default function Settings() {
           ))}
         </ul>
         <p className="soft small">
-          <Whereabouts /> Which languages Rose hears and speaks is up to the models above; whoever runs this server chooses them.
+          <Whereabouts />
           {data ? ` Rose ${data.version}.` : ""}
         </p>
       </section>
@@ -93,19 +94,50 @@ function wellness({ ready, backends }: Service): string {
 function VoiceChoice() {
   const { voice } = useSettings();
   const { data } = useCapabilities();
-  const [own, ...others] = data?.voices ?? [];
-  if (!own) return null;
+  const voices = data?.voices ?? [];
+  // The first is hers: it stays so where the server's own changes.
+  const options = voices.map((name, at) => ({ value: at === 0 ? "" : name, name }));
+  return <Choice name="Voice" about="In speech, and when a reply is heard again" options={options} value={voice} onChange={(voice) => change({ voice })} />;
+}
+
+function LanguageChoice() {
+  const { language } = useSettings();
+  const { data } = useCapabilities();
+  const names = new Intl.DisplayNames(navigator.language, { type: "language" });
+  const known = (data?.languages ?? []).map((code) => ({ value: code, name: names.of(code) ?? code }));
+  known.sort((one, other) => one.name.localeCompare(other.name));
+  const options = known.length > 1 ? [{ value: "", name: "As I speak" }, ...known] : known;
+  return <Choice name="Language" about="What you speak" options={options} value={language} onChange={(language) => change({ language })} />;
+}
+
+interface ChoiceProps {
+  name: string;
+  about: string;
+  options: { value: string; name: string }[];
+  value: string | null;
+  onChange: (value: string | null) => void;
+}
+
+/** What this server offers; where that is one thing, it is only told. */
+function Choice({ name, about, options, value, onChange }: ChoiceProps) {
+  const [only, ...others] = options;
+  if (!only) return null;
+  if (others.length === 0) {
+    return (
+      <Row name={name} about="The only one that this server has">
+        <span>{only.name}</span>
+      </Row>
+    );
+  }
   return (
-    <Row name="Voice" about={others.length > 0 ? "In speech, and when a reply is heard again" : "The only one that this server has"}>
-      {others.length > 0 ? (
-        <select className="field choose" aria-label="Voice" value={voice && others.includes(voice) ? voice : own} onChange={({ target }) => change({ voice: target.value === own ? null : target.value })}>
-          {[own, ...others].map((name) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-      ) : (
-        <span>{own}</span>
-      )}
+    <Row name={name} about={about}>
+      <select className="field choose" aria-label={name} value={options.find((one) => one.value === value)?.value ?? ""} onChange={({ target }) => onChange(target.value || null)}>
+        {options.map((one) => (
+          <option key={one.value} value={one.value}>
+            {one.name}
+          </option>
+        ))}
+      </select>
     </Row>
   );
 }

@@ -100,3 +100,45 @@ test("after the first load, the page opens without a network", async ({ page, op
   await expect(page.getByRole("button", { name: "Hold to speak" })).toBeVisible();
   await context.setOffline(false);
 });
+
+test("who else gets what is said is named, those who only stand in too", async ({ page, open }) => {
+  await page.addInitScript(() => localStorage.removeItem("rose.settings"));
+  const service = (...names: string[]) => ({ backend: names[0], model: "any", ready: true, backends: names.map((backend) => ({ backend, model: "any" })) });
+  const health = { status: "ready", version: "0", fake: false, services: { llm: service("local", "groq"), text_to_speech: service("elevenlabs"), store: service("sqlite") } };
+  await open("/");
+  await expect(page.getByText("What you say stays on the machine that runs Rose. Rose is a companion, not a clinician.")).toBeVisible();
+  await page.route("**/api/health", (route) => route.fulfill({ json: health }));
+  await open("/");
+  await expect(page.getByText("What you say is also sent to Groq and ElevenLabs.", { exact: false })).toBeVisible();
+});
+
+test("a chosen voice, pace and language are asked for, in speech and in writing", async ({ page, open }) => {
+  await page.route("**/api/capabilities", async (route) => {
+    const answer = await route.fetch();
+    const offered = (await answer.json()) as { voices: string[] };
+    await route.fulfill({ json: { ...offered, voices: [...offered.voices, "another"], languages: ["en", "de"] } });
+  });
+  // What goes over the live connection.
+  const told: string[] = [];
+  await page.routeWebSocket(/\/v1\/realtime/, (socket) => {
+    const server = socket.connectToServer();
+    socket.onMessage((message) => {
+      told.push(message.toString());
+      server.send(message);
+    });
+  });
+  await open("/settings");
+  await page.getByLabel("Voice").selectOption("another");
+  await page.getByLabel("Language").selectOption("German");
+  await page.getByRole("slider", { name: "Speaking rate" }).press("ArrowRight");
+  await page.getByRole("link", { name: "Write" }).click();
+  await page.getByLabel("Your message").fill("Good evening.");
+  const [asked] = await Promise.all([page.waitForRequest("**/api/chat"), page.keyboard.press("Enter")]);
+  expect(asked.postDataJSON()).toMatchObject({ voice: "another", speed: 1.05 });
+  // This server doesn't have it, and says so.
+  await expect(page.getByText("There is no voice of that name", { exact: false })).toBeVisible();
+  await page.getByRole("link", { name: "Speak" }).click();
+  await page.getByRole("button", { name: "Hands-free" }).click();
+  await expect.poll(() => told.find((one) => one.includes("session.update"))).toContain('"language":"de"');
+  expect(told.find((one) => one.includes("session.update"))).toContain('"voice":"another","speed":1.05');
+});
