@@ -10,8 +10,8 @@ use crate::server::state::Server;
 
 /// What a page may offer to speak, by ISO 639-1: the languages that whisper models hear best.
 const LANGUAGES: [&str; 30] = [
-    "ar", "ca", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "ms", "nl", "no", "pl",
-    "pt", "ro", "ru", "sv", "tr", "uk", "vi", "zh", "sk",
+    "ar", "ca", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko", "ms", "nl",
+    "no", "pl", "pt", "ro", "ru", "sv", "tr", "uk", "vi", "zh", "sk",
 ];
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -16,7 +16,10 @@ fn python() -> PathBuf {
     let own = std::env::current_exe().expect("a test has a path");
     let target = own.ancestors().nth(3).expect("target").to_owned();
     let python = target.join("openai-clients/bin/python");
-    assert!(python.exists(), "OpenAI's client is not installed: `make test` installs it with scripts/openai-clients.sh");
+    assert!(
+        python.exists(),
+        "OpenAI's client is not installed: `make test` installs it with scripts/openai-clients.sh"
+    );
     python
 }
 
