@@ -69,6 +69,22 @@ it("stops a reply that was given up before it began", () => {
   expect(player.playSamples).not.toHaveBeenCalled();
 });
 
+it("cuts what was spoken over, and not what was heard again later", () => {
+  const on = live.handlers;
+  on.transcript("Good evening.");
+  on.responseStarted("r");
+  on.words("Good evening to you.", "item");
+  player.busy = true;
+  player.heardMs = 300;
+  on.speechStarted();
+  expect(around.interrupted).toHaveBeenCalledExactlyOnceWith("item", 300);
+  on.responseDone("cancelled", TURN);
+  live.stop();
+  on.speechStarted();
+  expect(around.interrupted).toHaveBeenCalledOnce();
+  player.busy = false;
+});
+
 it("says what failed, and lets it be said again", () => {
   live.handlers.transcript("Good evening.");
   live.handlers.responseStarted("r");

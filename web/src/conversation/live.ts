@@ -49,6 +49,8 @@ export class LiveTurns {
     this.replying = false;
     this.unwanted = this.waitingFor !== null;
     this.waitingFor = null;
+    // What is heard from here on is something else: speaking over it cuts nothing of the reply.
+    this.replyItem = "";
   }
 
   readonly handlers: RealtimeHandlers = {
