@@ -79,10 +79,27 @@ it("cuts what was spoken over, and not what was heard again later", () => {
   on.speechStarted();
   expect(around.interrupted).toHaveBeenCalledExactlyOnceWith("item", 300);
   on.responseDone("cancelled", TURN);
+  player.busy = false;
   live.stop();
+  player.busy = true;
   on.speechStarted();
   expect(around.interrupted).toHaveBeenCalledOnce();
   player.busy = false;
+});
+
+it("marks a reply that is cut while its last sound plays", () => {
+  for (const cut of [() => live.handlers.speechStarted(), () => live.stop()]) {
+    const on = live.handlers;
+    on.responseStarted("r");
+    on.words("Good evening to you.", "item");
+    on.responseDone("completed", TURN);
+    expect(state.snapshot().entries.at(-1)?.interrupted).toBe(false);
+    player.busy = true;
+    cut();
+    expect(state.snapshot().entries.at(-1)?.interrupted).toBe(true);
+    player.busy = false;
+  }
+  expect(around.interrupted).toHaveBeenCalledTimes(2);
 });
 
 it("says what failed, and lets it be said again", () => {

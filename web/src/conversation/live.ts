@@ -22,6 +22,8 @@ export class LiveTurns {
   private unwanted = false;
   private reply: string | null = null;
   private replyItem = "";
+  /** The reply whose sound plays, perhaps beyond its last event. */
+  private sounding: string | null = null;
   /** The person's words that are being heard. */
   private saying: string | null = null;
   /** The person's words that are being answered. */
@@ -46,6 +48,7 @@ export class LiveTurns {
 
   /** The reply falls silent; one that has not begun is stopped when it does. */
   stop(): void {
+    if (!this.replying) this.cut();
     this.replying = false;
     this.unwanted = this.waitingFor !== null;
     this.waitingFor = null;
@@ -55,7 +58,7 @@ export class LiveTurns {
 
   readonly handlers: RealtimeHandlers = {
     speechStarted: () => {
-      if (this.player.busy && this.replyItem) this.around.interrupted(this.replyItem, this.player.heardMs);
+      this.cut();
       this.replying = false;
       if (this.player.busy) this.player.stop();
       this.saying = null;
@@ -83,7 +86,7 @@ export class LiveTurns {
       this.replyItem = "";
       this.player.begin();
       const hers = entry("rose", { open: true });
-      this.reply = hers.key;
+      this.reply = this.sounding = hers.key;
       this.state.add(hers);
       this.around.settle();
     },
@@ -131,13 +134,21 @@ export class LiveTurns {
     },
   };
 
+  /** What has not been heard yet of the reply was never said. */
+  private cut(): void {
+    if (!this.player.busy || !this.replyItem) return;
+    this.around.interrupted(this.replyItem, this.player.heardMs);
+    if (this.sounding) this.state.patch(this.sounding, { interrupted: true });
+  }
+
   /** The reply's entry, which nothing more will come to; none where nothing came. */
   private close(interrupted: boolean, turnId: string | undefined): void {
     if (this.reply) {
       if (this.state.entry(this.reply)?.text === "") this.state.drop(this.reply);
       else {
         const sound = this.pieces.length > 0 ? [wav(joined(this.pieces), REALTIME_RATE)] : [];
-        this.state.patch(this.reply, { open: false, interrupted, sound, turnId });
+        const cut = interrupted || this.state.entry(this.reply)?.interrupted;
+        this.state.patch(this.reply, { open: false, interrupted: cut, sound, turnId });
       }
     }
     this.reply = null;
