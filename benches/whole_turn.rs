@@ -30,7 +30,7 @@ async fn turn(app: &App, recording: &'static [u8]) -> Outcome {
     let turn = app.conversation.start(TurnRequest {
         user,
         session,
-        input: TurnInput::Recording(bytes::Bytes::from_static(recording)),
+        input: TurnInput::Recording { bytes: bytes::Bytes::from_static(recording), language: None },
         images: Vec::new(),
         speak: Speak::Always,
         voice: None,

@@ -11,5 +11,6 @@ export default tseslint.config(
   jsxA11y.flatConfigs.recommended,
   { ...reactHooks.configs.flat.recommended, files: ["src/**"] },
   { languageOptions: { globals: { ...globals.browser } } },
+  { files: ["scripts/**"], languageOptions: { globals: { ...globals.node } } },
   { files: ["src/audio/capture.worklet.ts"], languageOptions: { globals: { ...globals.audioWorklet } } },
 );

@@ -122,7 +122,7 @@ impl Bench {
         // As in a call, the listener goes on listening while the answer is made.
         let mut listener = None;
         let input = match door {
-            Door::Upload => Ok(TurnInput::Recording(bytes)),
+            Door::Upload => Ok(TurnInput::Recording { bytes, language: None }),
             Door::Released | Door::HandsFree => {
                 self.speak(&bytes, user, session, door).await.map(|(heard, listening)| {
                     listener = Some(listening);
@@ -158,6 +158,7 @@ impl Bench {
             session,
             turns,
             instructions: None,
+            language: None,
             delivery: Some(delivery),
         });
         let mut samples = clip.samples;

@@ -37,9 +37,15 @@ pub struct TurnRequest {
 }
 
 pub enum TurnInput {
-    /// An encoded recording, its format judged by its bytes.
-    Recording(Bytes),
+    /// An encoded recording, its format judged by its bytes. A language is an ISO 639-1 code; `None` is as the settings say.
+    Recording {
+        bytes: Bytes,
+        language: Option<String>,
+    },
     Text(String),
+    /// The session's newest turn once more, with its message and pictures as they stand: it got no answer, or the new one
+    /// takes the old one's place.
+    Again(TurnId),
     /// Words that were heard before the turn: by [`Listening`](super::Listening), while the person still spoke.
     Heard(Heard),
 }
@@ -131,6 +137,8 @@ pub enum ConversationError {
     MessageTooLong { length: usize, limit: usize },
     #[error("the message is empty; write or say something")]
     EmptyMessage,
+    #[error("no language model here sees pictures; write without them")]
+    PicturesNotSeen,
     #[error(transparent)]
     Provider(#[from] ProviderError),
     #[error(transparent)]

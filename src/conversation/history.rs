@@ -9,6 +9,7 @@ use super::start::Conversation;
 use crate::domain::ids::{SessionId, TurnId, UserId};
 use crate::domain::message::{Message, Role};
 use crate::graph::state::{Entry, State};
+use crate::store::StoreError;
 
 /// A sentence that ended this little before the person spoke was heard to its end.
 const HEARD_TO_THE_END: Duration = Duration::from_millis(150);
@@ -20,8 +21,25 @@ impl Conversation {
     /// `NotFound` where the session is not this user's.
     pub async fn history(&self, user: UserId, session: SessionId) -> Result<Vec<Message>, ConversationError> {
         self.inner.sessions.session(user, session).await?;
-        let thread = self.inner.runner.load(user, session).await?;
+        let mut thread = self.inner.runner.load(user, session).await?;
+        // Said, though its turn has not come far enough to write it down.
+        if thread.cut_off().is_some() {
+            thread.state.record_message(None);
+        }
         Ok(thread.state.entries.into_iter().map(|entry| entry.message).collect())
+    }
+
+    /// What Rose said in a turn; nothing where she said nothing.
+    ///
+    /// # Errors
+    /// `NotFound` where the session is not this user's, or has no such turn.
+    pub async fn reply(&self, user: UserId, session: SessionId, turn: TurnId) -> Result<String, ConversationError> {
+        let mut of_turn = self.history(user, session).await?;
+        of_turn.retain(|message| message.turn_id == turn);
+        if of_turn.is_empty() {
+            return Err(StoreError::NotFound("turn").into());
+        }
+        Ok(of_turn.pop().filter(|last| last.role == Role::Assistant).map(|reply| reply.text).unwrap_or_default())
     }
 
     /// Tells how much of a turn's spoken reply the person heard before they interrupted. The history keeps that much, to

@@ -220,6 +220,10 @@ impl LanguageModel for RehearsedModel {
         self.0.llm.writes_ahead()
     }
 
+    fn sees_pictures(&self) -> bool {
+        self.0.llm.sees_pictures()
+    }
+
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
         let Some(words) = self.0.take_words(&request) else { return self.0.llm.stream(request).await };
         let taken = Instant::now();

@@ -149,6 +149,21 @@ impl Conversation {
         self.inner.tts.voices()
     }
 
+    /// Whether a person may be said to speak this language, by its ISO 639-1 code.
+    pub fn knows_language(&self, code: &str) -> bool {
+        self.inner.stt.knows_language(code)
+    }
+
+    /// Whether messages may come with pictures.
+    pub fn sees_pictures(&self) -> bool {
+        self.inner.ports.llm.sees_pictures()
+    }
+
+    /// Whether a wish for a picture can be met.
+    pub fn makes_pictures(&self) -> bool {
+        self.inner.ports.painter.is_some()
+    }
+
     /// Waits until nothing runs any more: no turn, and nothing that comes after one. Turns that start meanwhile are
     /// waited for too.
     pub async fn idle(&self) {

@@ -26,7 +26,7 @@ use crate::graph::state::TurnState;
 use crate::providers::ProviderError;
 use crate::providers::meter::{self, Meter};
 use crate::providers::stt::TranscriptionRequest;
-use crate::store::NewBlob;
+use crate::store::{NewBlob, StoreError};
 
 /// Who speaks, in which turn.
 #[derive(Clone, Copy)]
@@ -34,6 +34,13 @@ struct Who {
     user: UserId,
     session: SessionId,
     turn: TurnId,
+}
+
+enum Understood {
+    /// The person's.
+    Words(String),
+    /// The newest turn's.
+    Again(TurnId),
 }
 
 impl Inner {
@@ -86,13 +93,25 @@ impl Inner {
         cancel: &CancellationToken,
     ) -> Result<(Outcome, Entered, Thread), ConversationError> {
         self.sessions.session(who.user, who.session).await?;
-        let text = self.understand(request.input, outbox, cancel).await?;
-        outbox.send(Event::Transcript { text: text.clone(), last: true }).await;
-
-        let entered = self.entered.enter(who.session).await?;
-        let mut thread = self.runner.load(who.user, who.session).await?;
+        if !request.images.is_empty() && !self.ports.llm.sees_pictures() {
+            return Err(ConversationError::PicturesNotSeen);
+        }
+        let transcript = async |text: &String| outbox.send(Event::Transcript { text: text.clone(), last: true }).await;
+        let (entered, mut thread, text) = match self.understand(request.input, outbox, cancel).await? {
+            Understood::Words(text) => {
+                transcript(&text).await;
+                let (entered, mut thread) = self.enter(who).await?;
+                self.begin(&mut thread, who, &text, request.images).await?;
+                (entered, thread, text)
+            }
+            Understood::Again(turn) => {
+                let (entered, mut thread) = self.enter(who).await?;
+                let text = self.begin_again(&mut thread, who, turn).await?;
+                transcript(&text).await;
+                (entered, thread, text)
+            }
+        };
         thread.state.instructions = request.instructions;
-        self.begin(&mut thread, who, &text, request.images).await?;
 
         let voice = Voice {
             tts: Arc::clone(&self.tts),
@@ -126,14 +145,20 @@ impl Inner {
         Ok((outcome, entered, thread))
     }
 
-    /// The person's words.
+    /// Waits for the turns before.
+    async fn enter(&self, who: Who) -> Result<(Entered, Thread), ConversationError> {
+        let entered = self.entered.enter(who.session).await?;
+        Ok((entered, self.runner.load(who.user, who.session).await?))
+    }
+
     async fn understand(
         &self,
         input: TurnInput,
         outbox: &Outbox,
         cancel: &CancellationToken,
-    ) -> Result<String, ConversationError> {
+    ) -> Result<Understood, ConversationError> {
         let text = match input {
+            TurnInput::Again(turn) => return Ok(Understood::Again(turn)),
             TurnInput::Text(text) => text,
             TurnInput::Heard(heard) => {
                 if let Some(pause) = heard.pause {
@@ -142,7 +167,7 @@ impl Inner {
                 outbox.stage(StageTiming::engine(Stage::SpeechToText, heard.timing, heard.waited)).await;
                 heard.text
             }
-            TurnInput::Recording(bytes) => {
+            TurnInput::Recording { bytes, language } => {
                 let limits = self.config.recording;
                 let decoding = Instant::now();
                 let clip = blocking(move || {
@@ -151,7 +176,7 @@ impl Inner {
                 })
                 .await??;
                 outbox.stage(StageTiming::own(Stage::Decode, decoding.elapsed())).await;
-                self.transcribe(clip, outbox, cancel).await?
+                self.transcribe(clip, language, outbox, cancel).await?
             }
         };
         let text = text.trim();
@@ -162,19 +187,20 @@ impl Inner {
         if length > self.config.max_message_chars {
             return Err(ConversationError::MessageTooLong { length, limit: self.config.max_message_chars });
         }
-        Ok(text.to_owned())
+        Ok(Understood::Words(text.to_owned()))
     }
 
     async fn transcribe(
         &self,
         clip: Clip,
+        language: Option<String>,
         outbox: &Outbox,
         cancel: &CancellationToken,
     ) -> Result<String, ConversationError> {
         let listening = Instant::now();
         let request = TranscriptionRequest {
             clip: Arc::new(clip),
-            language: self.config.language.clone(),
+            language: language.or_else(|| self.config.language.clone()),
             cancel: cancel.clone(),
         };
         let heard = self.stt.transcribe(request).await?;
@@ -190,7 +216,9 @@ impl Inner {
         text: &str,
         images: Vec<Image>,
     ) -> Result<(), ConversationError> {
-        if thread.unfinished() && !thread.answered() && images.is_empty() && thread.takes_over(text, who.turn) {
+        let same = |cut_off: &TurnState| cut_off.text == text && cut_off.images.is_empty() && images.is_empty();
+        if thread.cut_off().is_some_and(same) {
+            thread.go_on_as(who.turn);
             return Ok(());
         }
         self.settle(thread).await?;
@@ -209,6 +237,21 @@ impl Inner {
         }
         self.runner.begin(thread, TurnState::new(who.turn, text.to_owned(), kept, Timestamp::now()));
         Ok(())
+    }
+
+    /// Puts the newest turn back where it failed; or, where it had ended, at the graph's start, what Rose answered taken
+    /// back. Returns the person's words.
+    async fn begin_again(&self, thread: &mut Thread, who: Who, turn: TurnId) -> Result<String, ConversationError> {
+        if let Some(cut_off) = thread.cut_off().filter(|cut_off| cut_off.id == turn) {
+            let text = cut_off.text.clone();
+            thread.go_on_as(who.turn);
+            return Ok(text);
+        }
+        self.settle(thread).await?;
+        let message = thread.state.take_back(turn).ok_or(StoreError::NotFound("newest turn"))?;
+        let again = TurnState::new(who.turn, message.text.clone(), message.images, Timestamp::now());
+        self.runner.begin(thread, again);
+        Ok(message.text)
     }
 
     /// Ends what a turn before left undone: what comes after a reply is made up for; a turn without a reply is closed.

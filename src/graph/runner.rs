@@ -54,14 +54,19 @@ impl Thread {
         self.next.is_some()
     }
 
-    /// Lets a cut-off turn without a reply go on as `turn`, where the person says the same again.
-    pub fn takes_over(&mut self, text: &str, turn: TurnId) -> bool {
-        let Some(cut_off) = self.state.turn.as_mut().filter(|cut_off| cut_off.text == text) else { return false };
+    /// The turn that was cut off before it had its reply.
+    pub fn cut_off(&self) -> Option<&TurnState> {
+        self.next.as_ref()?;
+        self.state.turn.as_ref().filter(|turn| !turn.answered)
+    }
+
+    /// Lets a cut-off turn go on as `turn`.
+    pub fn go_on_as(&mut self, turn: TurnId) {
+        let Some(cut_off) = self.state.turn.as_mut() else { return };
         let before = std::mem::replace(&mut cut_off.id, turn);
         for entry in self.state.entries.iter_mut().filter(|entry| entry.message.turn_id == before) {
             entry.message.turn_id = turn;
         }
-        true
     }
 
     /// The cut-off turn has its reply: only what comes after is missing.

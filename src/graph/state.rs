@@ -176,6 +176,16 @@ impl State {
         }
     }
 
+    /// Takes the newest turn out of the history, and gives back the person's message; nothing where `turn` isn't the newest.
+    pub fn take_back(&mut self, turn: TurnId) -> Option<Message> {
+        self.entries.last().filter(|newest| newest.message.turn_id == turn)?;
+        let start = self.entries.iter().position(|entry| entry.message.turn_id == turn)?;
+        if start < self.folded || self.entries[start].message.role != Role::User {
+            return None;
+        }
+        self.entries.drain(start..).next().map(|entry| entry.message)
+    }
+
     /// Puts what Rose said into the history; nothing where she said nothing.
     pub fn record_reply(&mut self, said: Said, now: Timestamp) {
         let Some(turn) = self.turn.as_mut() else { return };
@@ -320,6 +330,24 @@ mod tests {
         state.record_reply(Said { text: "Hello.".into(), ..Said::default() }, Timestamp::UNIX_EPOCH);
         state.take_back_unanswered("Hello");
         assert_eq!(state.entries.len(), recorded + 1, "what was answered stays");
+    }
+
+    #[test]
+    fn the_newest_turn_is_taken_back_and_no_other() {
+        let mut state = state();
+        let first = state.entries[0].message.turn_id;
+        let picture = BlobId::generate();
+        let newest = TurnState::new(TurnId::generate(), "Look.".into(), vec![picture], Timestamp::UNIX_EPOCH);
+        let id = newest.id;
+        state.turn = Some(newest);
+        state.record_message(None);
+        assert!(state.take_back(first).is_none());
+        assert_eq!(
+            state.take_back(id).map(|message| (message.text, message.images)),
+            Some(("Look.".into(), vec![picture]))
+        );
+        assert_eq!(state.take_back(first).map(|message| message.text), Some("Hello.".into()), "with its answer");
+        assert!(state.entries.is_empty());
     }
 
     #[test]

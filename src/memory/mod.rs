@@ -7,5 +7,5 @@ mod owner;
 mod reconcile;
 
 pub use error::MemoryError;
-pub use extraction::{Extracted, Extractor};
+pub use extraction::{Extracted, Extractor, MAX_CHARS};
 pub use memories::{Kept, Memories, Recalled};

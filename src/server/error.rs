@@ -449,6 +449,7 @@ impl From<ConversationError> for ApiError {
             ConversationError::NoSpeech => Self::new(ErrorCode::NoSpeech, capitalised(&error)),
             ConversationError::MessageTooLong { .. } => Self::new(ErrorCode::MessageTooLong, capitalised(&error)),
             ConversationError::EmptyMessage => Self::new(ErrorCode::EmptyMessage, capitalised(&error)),
+            ConversationError::PicturesNotSeen => Self::new(ErrorCode::NotEnabled, capitalised(&error)),
             ConversationError::Provider(error) => error.into(),
             ConversationError::Store(error) => error.into(),
             ConversationError::Graph(reason) => Self::internal(&reason),

@@ -14,6 +14,7 @@ mod router;
 mod routes;
 mod run;
 mod security;
+mod speech;
 mod state;
 mod turn;
 mod web;

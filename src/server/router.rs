@@ -17,7 +17,9 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::routes::openai as protocol;
 use super::routes::schema::Schema;
-use super::routes::{blobs, chat, health, index, memories, metrics, realtime, schema, sessions, voice};
+use super::routes::{
+    blobs, capabilities, chat, health, index, memories, metrics, realtime, replay, schema, sessions, voice,
+};
 use super::state::Server;
 use super::{access_log, error, identity, openapi, rate_limit, request_id, security, web};
 
@@ -59,6 +61,7 @@ pub(super) fn routes(server: &Server) -> OpenApiRouter<Server> {
         )
         .merge(OpenApiRouter::new().routes(routes!(chat::chat)).layer(DefaultBodyLimit::max(chat::body_limit(upload))))
         .merge(OpenApiRouter::new().routes(routes!(realtime::connect)))
+        .merge(OpenApiRouter::new().routes(routes!(replay::replay)))
         .route_layer(from_fn_with_state(server.clone(), rate_limit::rate_limit));
 
     // The OpenAI protocol; its models too, but for the list of them.
@@ -98,6 +101,7 @@ pub(super) fn routes(server: &Server) -> OpenApiRouter<Server> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(index::index))
         .routes(routes!(health::health))
+        .routes(routes!(capabilities::capabilities))
         .routes(routes!(metrics::metrics))
         .routes(routes!(schema::openapi))
         .merge(owned)

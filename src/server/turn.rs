@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use utoipa::ToSchema;
 
+use super::error::{ApiError, ErrorCode};
 use super::request_id;
 use super::state::Server;
 use crate::app::App;
@@ -17,6 +18,7 @@ use crate::domain::memory::{MemoryType, RecalledMemory};
 use crate::domain::metering::{Unit, Used};
 use crate::domain::stage::{Stage, StageTiming};
 use crate::providers::ProviderError;
+use crate::providers::tts::SPEEDS;
 use crate::telemetry;
 
 /// What a request asks of a turn.
@@ -36,6 +38,25 @@ pub(super) struct Manner {
     pub(super) speed: Option<f32>,
     /// What is added to the character.
     pub(super) instructions: Option<String>,
+}
+
+impl Manner {
+    /// Spoken as a request wishes.
+    ///
+    /// # Errors
+    /// `invalid_request` where there is no such voice, or nothing is spoken at that pace.
+    pub(super) fn spoken(app: &App, voice: Option<String>, speed: Option<f32>) -> Result<Self, ApiError> {
+        let voices = app.conversation.voices();
+        if voice.as_ref().is_some_and(|voice| !voices.contains(voice)) {
+            let message = format!("There is no voice of that name; the voices are {}.", voices.join(", "));
+            return Err(ApiError::new(ErrorCode::InvalidRequest, message));
+        }
+        if speed.is_some_and(|speed| !SPEEDS.contains(&speed)) {
+            let message = format!("`speed` is a number from {} to {}.", SPEEDS.start(), SPEEDS.end());
+            return Err(ApiError::new(ErrorCode::InvalidRequest, message));
+        }
+        Ok(Self { voice, speed, instructions: None })
+    }
 }
 
 /// One stage of a turn, in milliseconds. `total_ms ≥ queued_ms + inference_ms`; the rest is what Rose herself adds.
@@ -212,7 +233,8 @@ fn outcome_of(error: &ConversationError) -> &'static str {
         ConversationError::Audio(_)
         | ConversationError::NoSpeech
         | ConversationError::MessageTooLong { .. }
-        | ConversationError::EmptyMessage => "refused",
+        | ConversationError::EmptyMessage
+        | ConversationError::PicturesNotSeen => "refused",
         ConversationError::Provider(_) | ConversationError::Store(_) | ConversationError::Graph(_) => "failed",
     }
 }

@@ -74,7 +74,7 @@ function Notice() {
       ) : notice ? (
         <p className="notice">
           {notice}
-          <button className="icon-button small" aria-label="Close this message" onClick={() => conversation.dismiss()}>
+          <button className="icon-button small" aria-label="Close this message" onClick={() => conversation.tell(null)}>
             <X size={16} aria-hidden="true" />
           </button>
         </p>

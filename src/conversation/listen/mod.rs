@@ -31,6 +31,8 @@ pub struct Hearing {
     pub turns: Option<TurnDetectionConfig>,
     /// What is added to the character.
     pub instructions: Option<String>,
+    /// What the person speaks, by its ISO 639-1 code; `None` is as the settings say.
+    pub language: Option<String>,
     /// How the reply will be spoken; `None` where it won't be.
     pub delivery: Option<Delivery>,
 }
@@ -91,6 +93,7 @@ enum Input {
     Clear,
     Turns(Option<TurnDetectionConfig>),
     Instructions(Option<String>),
+    Language(Option<String>),
     Delivery(Option<Delivery>),
 }
 
@@ -141,6 +144,11 @@ impl Listening {
 
     pub async fn set_turns(&self, turns: Option<TurnDetectionConfig>) {
         self.send(Input::Turns(turns)).await;
+    }
+
+    /// What the person speaks, by its ISO 639-1 code; `None` is as the settings say.
+    pub async fn set_language(&self, language: Option<String>) {
+        self.send(Input::Language(language)).await;
     }
 
     pub async fn set_instructions(&self, instructions: Option<String>) {

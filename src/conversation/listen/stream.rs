@@ -167,6 +167,7 @@ impl Stream {
                 self.endpointer.configure(turns.unwrap_or(self.inner.turns));
             }
             Input::Instructions(instructions) => self.hearing.instructions = instructions,
+            Input::Language(language) => self.hearing.language = language,
             Input::Delivery(delivery) => self.hearing.delivery = delivery,
         }
     }
@@ -352,7 +353,7 @@ impl Stream {
     }
 
     fn request(&self, clip: Clip) -> TranscriptionRequest {
-        let language = self.inner.config.language.clone();
+        let language = self.hearing.language.clone().or_else(|| self.inner.config.language.clone());
         TranscriptionRequest { clip: Arc::new(clip), language, cancel: self.link.cancel.child_token() }
     }
 

@@ -21,7 +21,7 @@ use prototypes::{Bar, Prototypes};
 use rules::{Keep, Rules, Verdict};
 
 pub(super) use clauses::one_line;
-pub(super) use third_person::MAX_CHARS;
+pub use third_person::MAX_CHARS;
 
 /// Something worth keeping.
 #[derive(Clone, PartialEq, Eq)]

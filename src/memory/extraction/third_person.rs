@@ -10,7 +10,7 @@ use regex::{Captures, Regex};
 use super::rules::capitalised;
 
 /// A memory is one spoken sentence; more is not one, and would crowd the prompt.
-pub(in crate::memory) const MAX_CHARS: usize = 240;
+pub const MAX_CHARS: usize = 240;
 
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(

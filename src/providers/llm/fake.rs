@@ -75,6 +75,10 @@ impl LanguageModel for FakeLanguageModel {
         text.split_whitespace().count()
     }
 
+    fn sees_pictures(&self) -> bool {
+        true
+    }
+
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
         if request.grammar.is_some() {
             return Err(invalid("it can't keep to a grammar".into()));
@@ -199,7 +203,7 @@ fn remember(cache: &Mutex<PrefixCache>, session: Option<SessionId>, tokens: &[u6
     before.iter().zip(tokens).take_while(|(a, b)| a == b).count()
 }
 
-/// Two spoken sentences; the second changes with the number of the person's messages.
+/// Two spoken sentences; the second counts the pictures, or changes with the number of the person's messages.
 fn reply_to(messages: &[ChatMessage]) -> String {
     const SECOND: [&str; 3] = ["Tell me more about that.", "I am listening.", "How does that feel?"];
     let said: Vec<_> = messages.iter().filter(|message| message.role == Role::User).collect();
@@ -207,8 +211,12 @@ fn reply_to(messages: &[ChatMessage]) -> String {
     let words: Vec<_> = last.split_whitespace().take(ECHOED_WORDS).collect();
     let echo = words.join(" ");
     let echo = echo.trim_end_matches(|c: char| c.is_ascii_punctuation());
-    let second = SECOND[said.len() % SECOND.len()];
-    if echo.is_empty() { second.into() } else { format!("You said: {echo}. {second}") }
+    let second = match said.last().map_or(0, |message| message.images.len()) {
+        0 => SECOND[said.len() % SECOND.len()].to_owned(),
+        1 => "You showed me one picture.".to_owned(),
+        pictures => format!("You showed me {pictures} pictures."),
+    };
+    if echo.is_empty() { second } else { format!("You said: {echo}. {second}") }
 }
 
 fn tokens_of(messages: &[ChatMessage]) -> Vec<u64> {

@@ -103,6 +103,11 @@ pub trait LanguageModel: Send + Sync {
         false
     }
 
+    /// Whether messages may come with pictures.
+    fn sees_pictures(&self) -> bool {
+        false
+    }
+
     /// Starts a reply. Dropping the stream, or cancelling the request's token, stops generation at the next token.
     ///
     /// # Errors

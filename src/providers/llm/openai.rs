@@ -97,6 +97,11 @@ impl LanguageModel for OpenAiLanguageModel {
         text.chars().count().div_ceil(CHARS_PER_TOKEN)
     }
 
+    /// The service refuses where its model doesn't.
+    fn sees_pictures(&self) -> bool {
+        true
+    }
+
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
         let backend = self.service.backend();
         if request.grammar.is_some() {

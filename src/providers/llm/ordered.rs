@@ -46,8 +46,16 @@ impl LanguageModel for Ordered {
         self.all().map(|backend| backend.count_tokens(text)).max().unwrap_or(0)
     }
 
+    fn sees_pictures(&self) -> bool {
+        self.all().any(|backend| backend.sees_pictures())
+    }
+
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
-        let mut left: VecDeque<_> = self.all().cloned().collect();
+        let pictures = request.messages.iter().any(|message| !message.images.is_empty());
+        let mut left: VecDeque<_> = self.all().filter(|one| !pictures || one.sees_pictures()).cloned().collect();
+        if left.is_empty() {
+            return self.first.stream(request).await;
+        }
         let (backend, stream) = next_that_begins(&mut left, &request).await?;
         let answering = Answering { request, left, backend, stream: Some(stream) };
         Ok(Box::pin(futures::stream::unfold(Some(answering), |answering| async move {

@@ -36,6 +36,11 @@ pub trait SpeechToText: Send + Sync {
         vec![BackendStatus::of_engine(self.describe())]
     }
 
+    /// Whether clips may be said to be in this language, by its ISO 639-1 code.
+    fn knows_language(&self, code: &str) -> bool {
+        code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase())
+    }
+
     /// # Errors
     /// `InvalidInput` where the clip is not at [`SampleRate::SPEECH`](crate::domain::audio::SampleRate::SPEECH) or the
     /// language is unknown, else as [`ProviderError`].

@@ -29,6 +29,10 @@ impl SpeechToText for Ordered {
         std::iter::once(&self.first).chain(&self.rest).flat_map(|backend| backend.backends()).collect()
     }
 
+    fn knows_language(&self, code: &str) -> bool {
+        self.first.knows_language(code)
+    }
+
     async fn transcribe(&self, request: TranscriptionRequest) -> Result<Transcription, ProviderError> {
         let mut backend = &self.first;
         for next in &self.rest {

@@ -29,7 +29,7 @@ use crate::domain::stage::EngineTiming;
 use crate::weights::ModelStore;
 
 /// The paces that a request may ask for; 1 is the voice's own.
-const SPEEDS: std::ops::RangeInclusive<f32> = 0.25..=4.0;
+pub const SPEEDS: std::ops::RangeInclusive<f32> = 0.25..=4.0;
 
 /// The backends that the config names, in its order: alone, or behind one another. One that can't be built is left out,
 /// with a warning.

@@ -79,8 +79,15 @@ pub(super) struct AudioUpdate {
 #[serde(default)]
 pub(super) struct InputUpdate {
     pub(super) format: Option<FormatUpdate>,
+    pub(super) transcription: Option<TranscriptionUpdate>,
     #[serde(deserialize_with = "given")]
     pub(super) turn_detection: Option<Option<TurnDetectionUpdate>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct TranscriptionUpdate {
+    pub(super) language: Option<String>,
 }
 
 #[derive(Deserialize, Default)]

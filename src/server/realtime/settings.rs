@@ -11,6 +11,7 @@ use super::sound::Format;
 use crate::config::TurnDetectionConfig;
 use crate::conversation::{Delivery, Speak};
 use crate::domain::ids::SessionId;
+use crate::providers::tts::SPEEDS;
 
 /// With persona, memories and history it must fit the context of a small model.
 const MOST_INSTRUCTION_CHARS: usize = 4_000;
@@ -30,6 +31,8 @@ pub(super) struct Settings {
     /// As the backend knows it; `None` is its default.
     pub(super) own_voice: Option<String>,
     pub(super) speed: f32,
+    /// What the person speaks; `None` is as the server's settings say.
+    pub(super) language: Option<String>,
     pub(super) turns: Option<Turns>,
 }
 
@@ -63,6 +66,7 @@ impl Settings {
             voice: offered.voices.first().cloned().unwrap_or_default(),
             own_voice: None,
             speed: offered.speed,
+            language: None,
             turns: offered.detects_turns.then_some(Turns::new(offered.turns)),
         }
     }
@@ -77,6 +81,9 @@ impl Settings {
         let format = input.format.map(|format| (format.kind, format.rate));
         if let Some((kind, rate)) = format.or(update.input_audio_format.map(|kind| (kind, None))) {
             new.input = Format::parse(&kind, rate, "session.audio.input.format")?;
+        }
+        if let Some(transcription) = input.transcription {
+            new.language = transcription.language.filter(|language| !language.is_empty());
         }
         let mut output = update.audio.output;
         output.voice = output.voice.or(update.voice);
@@ -141,7 +148,7 @@ impl Settings {
             self.voice = name.to_owned();
         }
         if let Some(speed) = output.speed {
-            if !(0.25..=4.0).contains(&speed) {
+            if !SPEEDS.contains(&speed) {
                 return Err(Problem::value("session.audio.output.speed", "Give a speed from 0.25 to 4."));
             }
             self.speed = speed;
@@ -157,7 +164,8 @@ impl Settings {
             "tools": [], "tool_choice": "none", "max_output_tokens": "inf", "truncation": "auto",
             "audio": {
                 "input": {
-                    "format": self.input.to_json(), "transcription": {"model": model}, "noise_reduction": null,
+                    "format": self.input.to_json(), "noise_reduction": null,
+                    "transcription": {"model": model, "language": self.language},
                     "turn_detection": self.turns.map(Turns::to_json),
                 },
                 "output": {"format": self.output.to_json(), "voice": self.voice, "speed": self.speed},

@@ -34,13 +34,27 @@ pub(crate) fn body_limit(max_upload_bytes: usize) -> usize {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatRequest {
     session_id: SessionId,
-    message: String,
+    /// Left out with `retry_of`.
+    #[serde(default)]
+    message: Option<String>,
     /// At most 4 PNG, JPEG, WebP or GIF pictures, base64, with or without `data:image/…;base64,` before it.
     #[serde(default)]
+    #[schema(max_items = 4)]
     images: Vec<String>,
+    /// The session's newest turn, to be answered once more, with its message and pictures as they stand: it got no answer,
+    /// or the new one takes the old one's place.
+    #[serde(default)]
+    retry_of: Option<TurnId>,
     /// Whether the reply is also spoken. Left out: only where the message asks for it.
     #[serde(default)]
     speak: Option<bool>,
+    /// One of `/api/capabilities`. Left out: the first of them.
+    #[serde(default)]
+    voice: Option<String>,
+    /// 1 is the voice's own pace. Left out: as the settings say.
+    #[serde(default)]
+    #[schema(minimum = 0.25, maximum = 4)]
+    speed: Option<f32>,
 }
 
 /// The `data` of one event; the event's name is its `type`. They come in this order, `stage` in between, and the last
@@ -50,6 +64,7 @@ pub(crate) struct ChatRequest {
 pub(crate) enum ChatEvent {
     /// What the person said.
     Transcript {
+        turn_id: TurnId,
         text: String,
         last: bool,
     },
@@ -108,7 +123,7 @@ impl ChatEvent {
 
     fn of(event: Event, turn: &WatchedTurn) -> Self {
         match event {
-            Event::Transcript { text, last } => ChatEvent::Transcript { text, last },
+            Event::Transcript { text, last } => ChatEvent::Transcript { turn_id: turn.id(), text, last },
             Event::MemoriesUsed(memories) => {
                 ChatEvent::MemoriesUsed { memories: memories.into_iter().map(UsedMemory::from).collect() }
             }
@@ -154,19 +169,20 @@ pub(crate) async fn chat(
     Person(user): Person,
     Body(request): Body<ChatRequest>,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, ApiError> {
+    let app = server.app()?;
     let asked = Asked {
         user,
         session: request.session_id,
-        input: TurnInput::Text(request.message),
+        input: input(request.message, request.retry_of, request.images.is_empty())?,
         images: read_images(&request.images, server.config().max_upload_bytes)?,
         speak: match request.speak {
             Some(true) => Speak::Always,
             Some(false) => Speak::Never,
             None => Speak::IfAskedFor,
         },
-        manner: Manner::default(),
+        manner: Manner::spoken(app, request.voice, request.speed)?,
     };
-    let mut turn = WatchedTurn::start(&server, server.app()?, asked);
+    let mut turn = WatchedTurn::start(&server, app, asked);
     let begun = until_answering(&mut turn).await?;
     let begun: Vec<ChatEvent> = begun.into_iter().map(|event| ChatEvent::of(event, &turn)).collect();
     let rest = stream::unfold(turn, async |mut turn| {
@@ -193,6 +209,18 @@ async fn until_answering(turn: &mut WatchedTurn) -> Result<Vec<Event>, ApiError>
         }
     }
     Err(ApiError::internal(&"a turn ended without an outcome"))
+}
+
+fn input(message: Option<String>, retry_of: Option<TurnId>, no_images: bool) -> Result<TurnInput, ApiError> {
+    match (message, retry_of) {
+        (Some(message), None) => Ok(TurnInput::Text(message)),
+        (None, Some(turn)) if no_images => Ok(TurnInput::Again(turn)),
+        (None, None) => Err(ApiError::missing_field("message")),
+        (_, Some(_)) => {
+            let message = "With `retry_of`, the message and its pictures are those of that turn: leave them out.";
+            Err(ApiError::new(ErrorCode::InvalidRequest, message))
+        }
+    }
 }
 
 fn read_images(encoded: &[String], max_bytes: usize) -> Result<Vec<Image>, ApiError> {

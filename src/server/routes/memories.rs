@@ -66,7 +66,7 @@ pub(crate) struct MemoryList {
 #[serde(deny_unknown_fields)]
 pub(crate) struct MemoryCorrection {
     /// As it should be said of the person: one sentence.
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, max_length = 240)]
     text: String,
     /// Left out, it stays as it is.
     #[serde(default)]

@@ -1,6 +1,7 @@
 //! One file for each resource.
 
 pub(super) mod blobs;
+pub(super) mod capabilities;
 pub(super) mod chat;
 pub(super) mod health;
 pub(super) mod index;
@@ -8,6 +9,7 @@ pub(super) mod memories;
 pub(super) mod metrics;
 pub(super) mod openai;
 pub(super) mod realtime;
+pub(super) mod replay;
 pub(super) mod schema;
 pub(super) mod sessions;
 pub(super) mod voice;

@@ -12,7 +12,7 @@ use crate::conversation::{Event, Outcome, Speak, TurnInput};
 use crate::domain::audio::Clip;
 use crate::domain::ids::{SessionId, TurnId};
 use crate::domain::route::Route;
-use crate::server::error::ApiError;
+use crate::server::error::{ApiError, ErrorCode};
 use crate::server::extract::Form;
 use crate::server::identity::Person;
 use crate::server::state::Server;
@@ -26,8 +26,8 @@ pub(crate) fn body_limit(max_upload_bytes: usize) -> usize {
     max_upload_bytes.saturating_mul(2)
 }
 
-/// More than an id has.
-const MOST_ID_BYTES: usize = 64;
+/// More than an id, a voice's name or a number has.
+const MOST_FIELD_BYTES: usize = 128;
 
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the form to the schema")]
@@ -36,6 +36,13 @@ pub(crate) struct VoiceForm {
     #[schema(value_type = String, format = Binary)]
     audio: Vec<u8>,
     session_id: SessionId,
+    /// One of `/api/capabilities`. Left out: the first of them.
+    voice: Option<String>,
+    /// 1 is the voice's own pace. Left out: as the settings say.
+    #[schema(minimum = 0.25, maximum = 4)]
+    speed: Option<f32>,
+    /// What is spoken, one of `/api/capabilities`. Left out: as the settings say.
+    language: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,14 +78,17 @@ pub(crate) async fn process(
     Form(mut form): Form,
 ) -> Result<Json<VoiceReply>, ApiError> {
     let app = server.app()?;
-    let (recording, session) = read(&mut form, server.config().max_upload_bytes).await?;
+    let Sent { recording, session, voice, speed, language } = read(&mut form, server.config().max_upload_bytes).await?;
+    if language.as_ref().is_some_and(|code| !app.conversation.knows_language(code)) {
+        return Err(ApiError::new(ErrorCode::InvalidRequest, "No model here hears this language."));
+    }
     let asked = Asked {
         user,
         session,
-        input: TurnInput::Recording(recording),
+        input: TurnInput::Recording { bytes: recording, language },
         images: Vec::new(),
         speak: Speak::Always,
-        manner: Manner::default(),
+        manner: Manner::spoken(app, voice, speed)?,
     };
     let mut turn = WatchedTurn::start(&server, app, asked);
     let reply = collect(&mut turn).await?;
@@ -105,22 +115,38 @@ pub(crate) async fn process(
     }))
 }
 
-/// The recording and the session, in whichever order they come.
-async fn read(form: &mut Multipart, max_upload_bytes: usize) -> Result<(Bytes, SessionId), ApiError> {
+struct Sent {
+    recording: Bytes,
+    session: SessionId,
+    voice: Option<String>,
+    speed: Option<f32>,
+    language: Option<String>,
+}
+
+/// The fields, in whichever order they come.
+async fn read(form: &mut Multipart, max_upload_bytes: usize) -> Result<Sent, ApiError> {
     let (mut recording, mut session) = (None, None);
+    let (mut voice, mut speed, mut language) = (None, None, None);
     while let Some(field) = form.next_field().await? {
         match field.name() {
             Some("audio") => recording = Some(read_field(field, max_upload_bytes).await?),
-            Some("session_id") => {
-                let text = read_field(field, MOST_ID_BYTES).await?;
-                session = Some(String::from_utf8_lossy(&text).parse::<SessionId>()?);
+            Some("session_id") => session = Some(read_text(field).await?.parse::<SessionId>()?),
+            Some("voice") => voice = Some(read_text(field).await?),
+            Some("language") => language = Some(read_text(field).await?),
+            Some("speed") => {
+                let no_number = |_| ApiError::new(ErrorCode::InvalidRequest, "`speed` is a number, such as 1.25.");
+                speed = Some(read_text(field).await?.trim().parse::<f32>().map_err(no_number)?);
             }
             _ => {}
         }
     }
     let recording = recording.ok_or_else(|| ApiError::missing_field("audio"))?;
     let session = session.ok_or_else(|| ApiError::missing_field("session_id"))?;
-    Ok((recording, session))
+    Ok(Sent { recording, session, voice, speed, language })
+}
+
+async fn read_text(field: Field<'_>) -> Result<String, ApiError> {
+    Ok(String::from_utf8_lossy(&read_field(field, MOST_FIELD_BYTES).await?).into_owned())
 }
 
 /// A client that is still sending doesn't read an answer, so what is too large is read on, and thrown away.

@@ -41,8 +41,10 @@ async fn they_are_listed_searched_corrected_and_deleted() {
     let corrected = json_of(person.send(Method::PATCH, &path, &corrected).await).await;
     assert_eq!(corrected["text"], "The person's sister is called Anna.");
     assert_eq!(corrected["memory_type"], found["memories"][0]["memory_type"]);
+    let longest = json!({"text": "x".repeat(240)});
+    assert_eq!(json_of(person.send(Method::PATCH, &path, &longest).await).await["text"], longest["text"]);
     for wrong in
-        [json!({"text": " "}), json!({"text": "x".repeat(1001)}), json!({}), json!({"text": "a", "memory_type": "x"})]
+        [json!({"text": " "}), json!({"text": "x".repeat(241)}), json!({}), json!({"text": "a", "memory_type": "x"})]
     {
         assert_refused(person.send(Method::PATCH, &path, &wrong).await, 422, "invalid_request").await;
     }

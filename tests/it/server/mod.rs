@@ -12,6 +12,8 @@ mod memories;
 mod openapi;
 mod ownership;
 mod ranges;
+mod replay;
+mod retry;
 mod sessions;
 mod together;
 mod vision;

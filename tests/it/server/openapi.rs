@@ -65,3 +65,18 @@ fn every_openapi_operation_has_its_own_name() {
     names.dedup();
     assert_eq!(names.len(), all, "{names:?}");
 }
+
+/// The page takes its limits from the schema.
+#[test]
+fn the_limits_of_the_openapi_schema_are_those_that_hold() {
+    let schema: Value = serde_json::from_str(&current()).expect("JSON");
+    let field =
+        |schema_name: &str, field: &str| schema["components"]["schemas"][schema_name]["properties"][field].clone();
+    assert_eq!(field("MemoryCorrection", "text")["maxLength"], rose::memory::MAX_CHARS);
+    let speeds = rose::providers::tts::SPEEDS;
+    for form in ["ChatRequest", "VoiceForm"] {
+        let speed = field(form, "speed");
+        let limits = (speed["minimum"].as_f64(), speed["maximum"].as_f64());
+        assert_eq!(limits, (Some(f64::from(*speeds.start())), Some(f64::from(*speeds.end()))), "{form}");
+    }
+}

@@ -4,11 +4,13 @@
 use axum::body::Bytes;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use reqwest::Method;
 use rose::config::LlmBackend;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::events;
+use crate::support::person::assert_refused;
 use crate::support::service::{Answer, Request, Service};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n a lighthouse";
@@ -60,4 +62,16 @@ async fn a_picture_in_a_message_is_described() {
     assert!((cost - (900.0 * 0.11 + 11.0 * 0.34) / 1e6).abs() < 1e-12, "{usage:?}");
 
     assert_eq!(person.ask(&session, "And how is the sea?").await, "The sea is calm tonight.");
+}
+
+#[tokio::test]
+async fn where_no_model_sees_pictures_it_is_said_and_nothing_is_kept() {
+    let app = TestApp::fake_with(|config| config.llm.backends = vec![LlmBackend::Local]).await;
+    let person = app.stranger();
+    assert_eq!(person.get_json("/api/capabilities").await["sees_pictures"], false);
+    let session = person.start_session().await;
+    let picture = BASE64_STANDARD.encode(PNG);
+    let body = json!({"session_id": session, "message": "What do you see?", "images": [picture]});
+    assert_refused(person.send(Method::POST, "/api/chat", &body).await, 501, "not_enabled").await;
+    assert_eq!(person.get_json(&format!("/api/sessions/{session}")).await["messages"], json!([]));
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::events;
-use crate::support::person::{Person, json_of};
+use crate::support::person::{Person, assert_refused, json_of};
 use crate::support::recordings;
 use rose::domain::word_error_rate::word_error_rate;
 
@@ -45,7 +45,15 @@ async fn real_speech_is_understood_and_answered_in_speech() {
     let health = person.get_json("/api/health").await;
     assert_eq!(health["fake"], false, "{health}");
 
+    // Its model hears English only.
+    assert_eq!(person.get_json("/api/capabilities").await["languages"], json!(["en"]));
     let session = person.start_session().await;
+    let german = reqwest::multipart::Form::new()
+        .part("audio", reqwest::multipart::Part::bytes(recordings::jfk()))
+        .text("session_id", session.clone())
+        .text("language", "de");
+    let refused = person.request(Method::POST, "/api/voice/process").multipart(german).send().await.expect("an answer");
+    assert_refused(refused, 422, "invalid_request").await;
     let reply = say(&person, &session, recordings::jfk()).await;
     let transcript = reply["transcript"].as_str().expect("text");
     assert!(word_error_rate(JFK, transcript) <= 0.10, "{transcript}");

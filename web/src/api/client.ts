@@ -12,7 +12,7 @@ export type SessionSummary = Schemas["SessionSummary"];
 export type Message = Schemas["Message"];
 export type VoiceReply = Schemas["VoiceReply"];
 
-export const api = createClient<paths>({ baseUrl: location.origin });
+export const api = createClient<paths>({ baseUrl: location.origin, fetch: (request) => fetch(request) });
 
 /** A refusal with words fit to be shown, or a server that can't be reached (`code: "away"`). */
 export class RoseError extends Error {

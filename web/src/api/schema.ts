@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/capabilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The voices, and what else not every server has. */
+        get: operations["get_capabilities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat": {
         parameters: {
             query?: never;
@@ -204,6 +221,23 @@ export interface paths {
         };
         /** The same as reading it, as a file to keep. */
         get: operations["export_session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/turns/{turn_id}/audio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What Rose said in a turn, spoken anew: a WAV that leaves while it is spoken. */
+        get: operations["replay_turn"];
         put?: never;
         post?: never;
         delete?: never;
@@ -417,6 +451,23 @@ export interface components {
          * @description A stored recording or picture.
          */
         BlobId: string;
+        Capabilities: {
+            /** @description `/v1/realtime` can tell by listening where a turn ends. */
+            hands_free: boolean;
+            /** @description What `language` may name, and few more; one alone where no other is heard. */
+            languages: string[];
+            /** @description A wish for a picture can be met. */
+            makes_pictures: boolean;
+            /** @description Messages may come with pictures. */
+            sees_pictures: boolean;
+            /**
+             * Format: float
+             * @description The pace where a request names none; 1 is the voice's own.
+             */
+            speed: number;
+            /** @description What `voice` may name; the first is the default. */
+            voices: string[];
+        };
         ChatDelta: {
             content?: string | null;
             role?: string | null;
@@ -428,6 +479,7 @@ export interface components {
         ChatEvent: {
             last: boolean;
             text: string;
+            turn_id: components["schemas"]["TurnId"];
             /** @enum {string} */
             type: "transcript";
         } | {
@@ -475,10 +527,19 @@ export interface components {
         ChatRequest: {
             /** @description At most 4 PNG, JPEG, WebP or GIF pictures, base64, with or without `data:image/…;base64,` before it. */
             images?: string[];
-            message: string;
+            /** @description Left out with `retry_of`. */
+            message?: string | null;
+            retry_of?: components["schemas"]["TurnId"] | null;
             session_id: components["schemas"]["SessionId"];
             /** @description Whether the reply is also spoken. Left out: only where the message asks for it. */
             speak?: boolean | null;
+            /**
+             * Format: float
+             * @description 1 is the voice's own pace. Left out: as the settings say.
+             */
+            speed?: number | null;
+            /** @description One of `/api/capabilities`. Left out: the first of them. */
+            voice?: string | null;
         };
         ChatUsage: {
             completion_tokens: number;
@@ -832,7 +893,16 @@ export interface components {
              * @description WAV, MP3, FLAC, Ogg/Opus, WebM/Opus or MP4/AAC, judged by its bytes.
              */
             audio: string;
+            /** @description What is spoken, one of `/api/capabilities`. Left out: as the settings say. */
+            language?: string | null;
             session_id: components["schemas"]["SessionId"];
+            /**
+             * Format: float
+             * @description 1 is the voice's own pace. Left out: as the settings say.
+             */
+            speed?: number | null;
+            /** @description One of `/api/capabilities`. Left out: the first of them. */
+            voice?: string | null;
         };
         VoiceReply: {
             /** @description The reply's sound, a WAV; `null` where Rose said nothing. */
@@ -877,6 +947,34 @@ export interface operations {
                 };
                 content: {
                     "text/html": string;
+                };
+            };
+        };
+    };
+    get_capabilities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Capabilities"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
         };
@@ -1312,6 +1410,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionHistory"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    replay_turn: {
+        parameters: {
+            query?: {
+                /** @description One of `/api/capabilities`. Left out: the first of them. */
+                voice?: string;
+                /** @description 1 is the voice's own pace. Left out: as the settings say. */
+                speed?: number;
+            };
+            header?: never;
+            path: {
+                id: components["schemas"]["SessionId"];
+                turn_id: components["schemas"]["TurnId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": number[];
                 };
             };
             /** @description Refused or failed; the code says why */

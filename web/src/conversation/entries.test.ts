@@ -3,13 +3,16 @@ import { expect, it } from "vitest";
 import type { Message } from "../api/client";
 import { entry, reconciled } from "./entries";
 
+const FIRST = "01a2079a-e5b3-7017-9239-3b04cdf140ce";
+const SECOND = "01a2079a-f1c0-7c11-8b6e-5d1c90e1a2b3";
+
 const message = (role: Message["role"], text: string, part: Partial<Message> = {}): Message => ({
   role,
   text,
   images: [],
   interrupted: false,
   timestamp: "2026-01-01T00:00:00Z",
-  turn_id: "01a2079a-e5b3-7017-9239-3b04cdf140ce",
+  turn_id: FIRST,
   ...part,
 });
 
@@ -48,4 +51,38 @@ it("takes a reply that was cut off from the server, once", () => {
 it("gives every picture its words", () => {
   const merged = reconciled([message("user", "Look", { images: ["a"] }), message("assistant", "A boat.", { images: ["b"] })], []);
   expect(merged.flatMap(({ pictures }) => pictures.map(({ alt }) => alt))).toEqual(["Picture 1 that you sent", "Picture that Rose made: A boat."]);
+});
+
+it("tells two turns of the same words apart by their ids", () => {
+  const sound = [new Blob(["first"])];
+  const shown = [
+    entry("user", { text: "Again", turnId: FIRST }),
+    entry("rose", { text: "Yes.", turnId: FIRST, sound }),
+    entry("user", { text: "Again", turnId: SECOND }),
+    entry("rose", { text: "Yes.", turnId: SECOND }),
+  ];
+  const second = { turn_id: SECOND };
+  const history = [message("user", "Again"), message("assistant", "Yes."), message("user", "Again", second), message("assistant", "Yes.", second)];
+  const merged = reconciled(history, [...shown].reverse());
+  expect(merged.map(({ key }) => key)).toEqual(shown.map(({ key }) => key));
+  expect(merged[1]?.sound).toBe(sound);
+  expect(merged[3]?.sound).toEqual([]);
+});
+
+it("gives what the server has the id by which it is answered again, and what it hasn't none", () => {
+  const shown = [entry("user", { text: "One" }), entry("rose", { open: true })];
+  expect(reconciled([message("user", "One")], shown)[0]?.turnId).toBe(FIRST);
+  const lost = reconciled([message("user", "One"), message("assistant", "Yes.")], [...shown, entry("user", { text: "Two", pictures: [{ src: "data:,", alt: "a" }] })]);
+  expect(lost[2]).toMatchObject({ text: "Two", turnId: undefined, pictures: [{ src: "data:,", alt: "a" }] });
+});
+
+it("keeps a recording that the server never heard", () => {
+  const recording = new Blob(["speech"]);
+  const merged = reconciled([], [entry("user", { recording })]);
+  expect(merged[0]).toMatchObject({ recording, failure: expect.any(String) as string });
+  const heard = reconciled([message("user", "One"), message("assistant", "Yes.")], [entry("user", { recording })]);
+  expect(heard.map(({ text, recording }) => [text, recording])).toEqual([
+    ["One", undefined],
+    ["Yes.", undefined],
+  ]);
 });

@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from "react";
 
-import { Conversation, type Snapshot } from "./conversation";
+import { Conversation } from "./conversation";
+import type { Snapshot } from "./state";
 
 export const conversation = new Conversation();
 

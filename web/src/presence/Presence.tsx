@@ -1,7 +1,7 @@
 import { useAnimationFrame } from "motion/react";
 import { useEffect, useRef } from "react";
 
-import type { Phase } from "../conversation/conversation";
+import type { Phase } from "../conversation/state";
 import { wantsStillness } from "../settings/settings";
 import { draw, type Pose, POSES } from "./bloom";
 

@@ -3,7 +3,7 @@
  * resting is a closed bud that breathes; listening opens wide, and rings come towards it; thinking turns, with sparks in
  * orbit; speaking pulses with the voice, and rings leave it.
  */
-import type { Phase } from "../conversation/conversation";
+import type { Phase } from "../conversation/state";
 
 /** What the drawing moves between; each in [0, 1] but where told. */
 export interface Pose {
@@ -102,6 +102,7 @@ export interface Frame {
 /** Draws into a square of `size` device pixels. */
 export function draw(context: CanvasRenderingContext2D, size: number, frame: Frame): void {
   const { pose, level, angle, dark } = frame;
+  const moved = frame.still ? 0 : level;
   const time = frame.still ? 0 : frame.time;
   const palette = dark ? NIGHT : DAY;
   const half = size / 2;
@@ -112,10 +113,10 @@ export function draw(context: CanvasRenderingContext2D, size: number, frame: Fra
   context.clearRect(0, 0, size, size);
   context.translate(half, half);
 
-  const scale = half * (0.8 + 0.08 * pose.open + 0.025 * breath + 0.07 * level);
+  const scale = half * (0.8 + 0.08 * pose.open + 0.025 * breath + 0.07 * moved);
 
   // The light around her.
-  const reach = Math.min(half, scale * (0.95 + 0.25 * level));
+  const reach = Math.min(half, scale * (0.95 + 0.25 * moved));
   const halo = context.createRadialGradient(0, 0, scale * 0.1, 0, 0, reach);
   const light = (dark ? 0.3 : 0.24) * (0.45 + 0.55 * pose.glow + 0.5 * level);
   halo.addColorStop(0, css(inner, light));
@@ -135,7 +136,7 @@ export function draw(context: CanvasRenderingContext2D, size: number, frame: Fra
       context.beginPath();
       context.arc(0, 0, radius, 0, Math.PI * 2);
       context.strokeStyle = css(pose.rings > 0 ? palette.inner : dark ? palette.sageInner : palette.sageOuter, seen * (dark ? 0.8 : 1));
-      context.lineWidth = size * (0.003 + 0.006 * level);
+      context.lineWidth = size * (0.003 + 0.006 * moved);
       context.stroke();
     }
   }
@@ -144,7 +145,7 @@ export function draw(context: CanvasRenderingContext2D, size: number, frame: Fra
   RINGS.forEach((ring, depth) => {
     const within = depth / (RINGS.length - 1);
     const opened = mix(0.58 - 0.1 * (1 - within), 1, Math.pow(pose.open, 0.6 + within * 0.5));
-    const beat = level * (0.2 - 0.08 * within) * (frame.still ? 0 : 1);
+    const beat = moved * (0.2 - 0.08 * within);
     const length = scale * ring.radius * 1.28 * (opened + beat);
     const width = ((Math.PI * length) / ring.petals) * mix(1.06, 0.92, pose.open);
     const colour = blend(outer, inner, within);
@@ -168,7 +169,7 @@ export function draw(context: CanvasRenderingContext2D, size: number, frame: Fra
   });
 
   // The heart.
-  const heart = scale * (0.07 + 0.05 * pose.glow + 0.12 * level);
+  const heart = scale * (0.07 + 0.05 * pose.glow + 0.12 * moved);
   const glow = context.createRadialGradient(0, 0, 0, 0, 0, heart * 2.2);
   glow.addColorStop(0, css(palette.heart, 0.75 + 0.25 * pose.glow));
   glow.addColorStop(0.4, css(palette.heart, 0.3 + 0.3 * pose.glow));

@@ -47,7 +47,7 @@ const handlers = () =>
   }) satisfies RealtimeHandlers;
 
 async function connected(on = handlers(), handsFree = true) {
-  const connecting = RealtimeClient.connect("ws://rose/v1/realtime?session_id=1", { handsFree, speed: 1.1 }, on);
+  const connecting = RealtimeClient.connect("ws://rose/v1/realtime?session_id=1", { handsFree, language: handsFree ? "de" : undefined, voice: "joe", speed: 1.1 }, on);
   const socket = FakeSocket.last;
   socket.says({ type: "session.created", session: { id: "1" } });
   return { client: await connecting, socket, on };
@@ -66,12 +66,13 @@ describe("the realtime client", () => {
         type: "session.update",
         session: {
           type: "realtime",
-          audio: { input: { format, turn_detection: { type: "server_vad" } }, output: { format, speed: 1.1 } },
+          audio: { input: { format, transcription: { language: "de" }, turn_detection: { type: "server_vad" } }, output: { format, voice: "joe", speed: 1.1 } },
         },
       },
     ]);
     const held = await connected(handlers(), false);
     expect(JSON.stringify(held.socket.sent)).toContain('"turn_detection":null');
+    expect(JSON.stringify(held.socket.sent)).toContain('"language":""');
   });
 
   it("refuses where the server does", async () => {

@@ -24,7 +24,10 @@ export interface RealtimeHandlers {
 
 export interface RealtimeSettings {
   handsFree: boolean;
-  speed: number;
+  /** What the person speaks, by its ISO 639-1 code; left out, as it is heard. */
+  language?: string;
+  voice?: string;
+  speed?: number;
 }
 
 interface ServerEvent {
@@ -76,15 +79,15 @@ export class RealtimeClient {
     });
   }
 
-  configure({ handsFree, speed }: RealtimeSettings): void {
+  configure({ handsFree, language, voice, speed }: RealtimeSettings): void {
     const format = { type: "audio/pcm", rate: REALTIME_RATE };
     this.send({
       type: "session.update",
       session: {
         type: "realtime",
         audio: {
-          input: { format, turn_detection: handsFree ? { type: "server_vad" } : null },
-          output: { format, speed },
+          input: { format, transcription: { language: language ?? "" }, turn_detection: handsFree ? { type: "server_vad" } : null },
+          output: { format, voice, speed },
         },
       },
     });

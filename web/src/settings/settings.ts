@@ -1,12 +1,18 @@
 /** What the person has chosen on this device; kept in the browser. */
 import { useSyncExternalStore } from "react";
 
+import { keep, kept } from "./kept";
+
 export interface Settings {
   theme: "system" | "light" | "dark";
   captions: boolean;
   handsFree: boolean;
   /** Replies to written messages are spoken too. */
   speakReplies: boolean;
+  /** As the server calls it; `null` is Rose's own. */
+  voice: string | null;
+  /** What the person speaks, by its ISO 639-1 code; `null` is as it is heard. */
+  language: string | null;
   /** 1 is Rose's own pace. */
   rate: number;
   /** Less motion than the system asks for. */
@@ -21,6 +27,8 @@ const DEFAULTS: Settings = {
   captions: true,
   handsFree: false,
   speakReplies: false,
+  voice: null,
+  language: null,
   rate: 1,
   stillness: false,
   stages: false,
@@ -29,7 +37,7 @@ const DEFAULTS: Settings = {
 
 function read(): Settings {
   try {
-    return { ...DEFAULTS, ...(JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Settings>) };
+    return { ...DEFAULTS, ...(JSON.parse(kept(KEY) ?? "{}") as Partial<Settings>) };
   } catch {
     return DEFAULTS;
   }
@@ -42,11 +50,7 @@ export const settings = () => current;
 
 export function change(part: Partial<Settings>): void {
   current = { ...current, ...part };
-  try {
-    localStorage.setItem(KEY, JSON.stringify(current));
-  } catch {
-    // A browser that keeps nothing has them until the page is closed.
-  }
+  keep(KEY, JSON.stringify(current));
   const root = document.documentElement;
   if (current.theme === "system") delete root.dataset.theme;
   else root.dataset.theme = current.theme;

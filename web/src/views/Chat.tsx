@@ -1,27 +1,31 @@
 import "../styles/views.css";
 
-import { Copy, ImagePlus, RotateCcw, Send, Sparkles, Square, Volume2, X } from "lucide-react";
+import { ImagePlus, RotateCcw, Send, Sparkles, Square, Volume2, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 
+import { CopyButton } from "../components/CopyButton";
 import { Lightbox } from "../components/Lightbox";
 import { StagePanel } from "../components/StagePanel";
+import { useCapabilities } from "../api/capabilities";
 import { useHealth } from "../api/health";
+import { limits } from "../api/limits";
 import type { Entry, Picture } from "../conversation/entries";
 import { conversation, useConversation } from "../conversation/useConversation";
 import { Presence } from "../presence/Presence";
 
-const MOST_PICTURES = 4;
+const MOST_PICTURES = limits.ChatRequest.images.maxItems;
+const BLIND = "No model of this server sees pictures. Tell Rose in words what is in it.";
 const PICTURE_TYPES = "image/png,image/jpeg,image/webp,image/gif";
 
 /** The same conversation in writing. */
 export default function Chat() {
-  const { entries, phase } = useConversation();
+  const { entries, phase, lastTurn } = useConversation();
   const [shown, setShown] = useState<Picture | null>(null);
   const end = useRef<HTMLDivElement>(null);
   const last = entries.at(-1);
   useEffect(() => {
     void end.current?.scrollIntoView({ block: "end" });
-  }, [entries.length, last?.text]);
+  }, [entries.length, last?.text, lastTurn]);
 
   return (
     <div className="chat">
@@ -35,10 +39,10 @@ export default function Chat() {
       <div className="log" role="log" aria-label="Conversation">
         {entries.length === 0 ? <p className="empty">Whatever is on your mind. There is no hurry.</p> : null}
         {entries.map((entry) => (
-          <Said key={entry.key} entry={entry} onPicture={setShown} />
+          <Said key={entry.key} entry={entry} newest={entry === last || !entry.turnId} onPicture={setShown} />
         ))}
         <StagePanel />
-        <div ref={end} />
+        <div ref={end} className="log-end" />
       </div>
       <Composer busy={phase === "thinking" || phase === "speaking"} />
       <Lightbox picture={shown} onClose={() => setShown(null)} />
@@ -46,9 +50,8 @@ export default function Chat() {
   );
 }
 
-function Said({ entry, onPicture }: { entry: Entry; onPicture: (picture: Picture) => void }) {
+function Said({ entry, newest, onPicture }: { entry: Entry; newest: boolean; onPicture: (picture: Picture) => void }) {
   const [remembered, setRemembered] = useState(false);
-  const [copied, setCopied] = useState(false);
   return (
     <article className={`said ${entry.role}`} aria-label={entry.role === "rose" ? "Rose" : "You"}>
       {entry.pictures.map((picture) => (
@@ -64,31 +67,28 @@ function Said({ entry, onPicture }: { entry: Entry; onPicture: (picture: Picture
           <i />
         </span>
       ) : null}
+      {entry.recording && !entry.text && !entry.open ? <p className="words soft">What you said aloud</p> : null}
       {entry.failure ? (
         <p className="failure">
           {entry.failure}{" "}
-          <button className="button" onClick={() => conversation.retry(entry.key)}>
-            <RotateCcw size={16} aria-hidden="true" /> Try again
-          </button>
+          {newest ? (
+            <button className="button" onClick={() => void conversation.retry(entry.key)}>
+              <RotateCcw size={16} aria-hidden="true" /> Try again
+            </button>
+          ) : null}
         </p>
       ) : null}
       {entry.role === "rose" && !entry.open ? (
         <div className="tools">
-          <button
-            className="icon-button small"
-            aria-label="Copy this reply"
-            onClick={() =>
-              void navigator.clipboard.writeText(entry.text).then(() => {
-                setCopied(true);
-                setTimeout(() => setCopied(false), 1500);
-              })
-            }
-          >
-            <Copy size={16} aria-hidden="true" />
-          </button>
-          {entry.sound.length > 0 ? (
+          <CopyButton label="Copy this reply" text={entry.text} />
+          {entry.sound.length > 0 || entry.turnId ? (
             <button className="icon-button small" aria-label="Hear this reply again" onClick={() => void conversation.replay(entry.key)}>
               <Volume2 size={16} aria-hidden="true" />
+            </button>
+          ) : null}
+          {newest && entry.turnId ? (
+            <button className="icon-button small" aria-label="Answer again" onClick={() => void conversation.answerAgain(entry.key)}>
+              <RotateCcw size={16} aria-hidden="true" />
             </button>
           ) : null}
           {entry.memories.length > 0 ? (
@@ -96,7 +96,7 @@ function Said({ entry, onPicture }: { entry: Entry; onPicture: (picture: Picture
               <Sparkles size={16} aria-hidden="true" />
             </button>
           ) : null}
-          <span role="status">{copied ? "Copied" : entry.interrupted ? "Stopped here" : ""}</span>
+          {entry.interrupted ? <span>Stopped here</span> : null}
         </div>
       ) : null}
       {remembered ? (
@@ -115,6 +115,7 @@ function Composer({ busy }: { busy: boolean }) {
   const [pictures, setPictures] = useState<{ data: string; picture: Picture }[]>([]);
   const file = useRef<HTMLInputElement>(null);
   const { data: health } = useHealth();
+  const { data: offered } = useCapabilities();
   const starting = health?.status === "starting";
   const ready = (text.trim() !== "" || pictures.length > 0) && !starting;
 
@@ -151,7 +152,7 @@ function Composer({ busy }: { busy: boolean }) {
       ) : null}
       <div className="composer-line">
         <input ref={file} type="file" accept={PICTURE_TYPES} multiple hidden onChange={(event) => void attach(event.target.files)} />
-        <button type="button" className="icon-button" aria-label="Add a picture" disabled={pictures.length >= MOST_PICTURES} onClick={() => file.current?.click()}>
+        <button type="button" className="icon-button" aria-label="Add a picture" disabled={pictures.length >= MOST_PICTURES} onClick={() => (offered?.sees_pictures === false ? conversation.tell(BLIND) : file.current?.click())}>
           <ImagePlus size={20} aria-hidden="true" />
         </button>
         <textarea

@@ -6,6 +6,7 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 
 import { api, ask, type SessionSummary } from "../api/client";
+import { limits } from "../api/limits";
 import { Confirm } from "../components/Confirm";
 import { EditForm } from "../components/EditForm";
 import { conversation, useConversation } from "../conversation/useConversation";
@@ -102,7 +103,7 @@ function Session({ session, onChange, onOpen }: { session: SessionSummary; onCha
         </>
       ) : (
         <EditForm draft={draft} saving={rename.isPending} onSave={(text) => rename.mutate(text)} onLeave={() => setDraft(null)}>
-          <input className="field" aria-label="Name of this conversation" maxLength={200} value={draft} onChange={(event) => setDraft(event.target.value)} />
+          <input className="field" aria-label="Name of this conversation" maxLength={limits.SessionChange.title.maxLength} value={draft} onChange={(event) => setDraft(event.target.value)} />
         </EditForm>
       )}
       <p className="meta">

@@ -5,6 +5,7 @@ import { Download, Pencil, Search, Trash2 } from "lucide-react";
 import { useState } from "react";
 
 import { api, ask, type MemoryEntry } from "../api/client";
+import { limits } from "../api/limits";
 import { Confirm } from "../components/Confirm";
 import { EditForm } from "../components/EditForm";
 
@@ -110,7 +111,7 @@ function Memory({ memory, onChange }: { memory: MemoryEntry; onChange: () => voi
         </>
       ) : (
         <EditForm draft={draft} saving={correct.isPending} onSave={(text) => correct.mutate(text)} onLeave={() => setDraft(null)}>
-          <textarea className="field" aria-label="What Rose should remember" rows={2} maxLength={1000} value={draft} onChange={(event) => setDraft(event.target.value)} />
+          <textarea className="field" aria-label="What Rose should remember" rows={2} maxLength={limits.MemoryCorrection.text.maxLength} value={draft} onChange={(event) => setDraft(event.target.value)} />
         </EditForm>
       )}
       <p className="meta">

@@ -3,7 +3,10 @@ import "../styles/views.css";
 import { Slider, Switch, ToggleGroup } from "radix-ui";
 import type { ReactNode } from "react";
 
+import { useCapabilities } from "../api/capabilities";
+import type { Schemas } from "../api/client";
 import { useHealth } from "../api/health";
+import { Whereabouts } from "../components/Whereabouts";
 import { change, type Settings as Chosen, useSettings } from "../settings/settings";
 
 const SERVICES: Record<string, string> = {
@@ -11,9 +14,10 @@ const SERVICES: Record<string, string> = {
   llm: "Thinking",
   text_to_speech: "Voice",
   embeddings: "Understanding",
-  store: "Memory",
+  store: "Conversations",
+  memories: "Memory",
   image: "Pictures",
-  vad: "Attention",
+  voice_activity: "Attention",
 };
 
 export default function Settings() {
@@ -24,7 +28,9 @@ export default function Settings() {
       <h1>Settings</h1>
       <section className="card" aria-labelledby="how">
         <h2 id="how">How Rose speaks</h2>
-        <Row name="Speaking rate" about={`${chosen.rate.toFixed(2)} times her own pace, in live speech`}>
+        <VoiceChoice />
+        <LanguageChoice />
+        <Row name="Speaking rate" about={`${chosen.rate.toFixed(2)} times her own pace`}>
           <Slider.Root className="slider" min={0.7} max={1.4} step={0.05} value={[chosen.rate]} onValueChange={([rate]) => change({ rate: rate ?? 1 })}>
             <Slider.Track className="track">
               <Slider.Range className="range" />
@@ -55,21 +61,84 @@ export default function Settings() {
         <ul>
           {Object.entries(data?.services ?? {}).map(([port, service]) => (
             <li key={port} className="service">
-              <span className={service.ready ? "dot well" : "dot"} aria-hidden="true" />
+              <span className={wellness(service) === "well" ? "dot well" : "dot"} aria-hidden="true" />
               <span>
                 {SERVICES[port] ?? port} <span className="soft small">{service.model}</span>
               </span>
               <span className="soft small">
-                {service.backend}, {service.ready ? "well" : "not ready"}
+                {service.backend}, {wellness(service)}
               </span>
             </li>
           ))}
         </ul>
         <p className="soft small">
-          Voice and language are those of the models above; whoever runs this server chooses them.{data ? ` Rose ${data.version}.` : ""}
+          <Whereabouts />
+          {data ? ` Rose ${data.version}.` : ""}
         </p>
       </section>
     </div>
+  );
+}
+
+type Service = Schemas["ServiceHealth"];
+
+/** The first in line, and who stands in for it. */
+function wellness({ ready, backends }: Service): string {
+  if (!ready) return "not ready";
+  const rests = (one?: Service["backends"][number]) => one?.breaker === "open";
+  if (!rests(backends[0])) return "well";
+  const standIn = backends.find((one) => !rests(one));
+  return standIn ? `not well; ${standIn.backend} stands in` : "not well";
+}
+
+function VoiceChoice() {
+  const { voice } = useSettings();
+  const { data } = useCapabilities();
+  const voices = data?.voices ?? [];
+  // The first is hers: it stays so where the server's own changes.
+  const options = voices.map((name, at) => ({ value: at === 0 ? "" : name, name }));
+  return <Choice name="Voice" about="In speech, and when a reply is heard again" options={options} value={voice} onChange={(voice) => change({ voice })} />;
+}
+
+function LanguageChoice() {
+  const { language } = useSettings();
+  const { data } = useCapabilities();
+  const names = new Intl.DisplayNames(navigator.language, { type: "language" });
+  const known = (data?.languages ?? []).map((code) => ({ value: code, name: names.of(code) ?? code }));
+  known.sort((one, other) => one.name.localeCompare(other.name));
+  const options = known.length > 1 ? [{ value: "", name: "As I speak" }, ...known] : known;
+  return <Choice name="Language" about="What you speak" options={options} value={language} onChange={(language) => change({ language })} />;
+}
+
+interface ChoiceProps {
+  name: string;
+  about: string;
+  options: { value: string; name: string }[];
+  value: string | null;
+  onChange: (value: string | null) => void;
+}
+
+/** What this server offers; where that is one thing, it is only told. */
+function Choice({ name, about, options, value, onChange }: ChoiceProps) {
+  const [only, ...others] = options;
+  if (!only) return null;
+  if (others.length === 0) {
+    return (
+      <Row name={name} about="The only one that this server has">
+        <span>{only.name}</span>
+      </Row>
+    );
+  }
+  return (
+    <Row name={name} about={about}>
+      <select className="field choose" aria-label={name} value={options.find((one) => one.value === value)?.value ?? ""} onChange={({ target }) => onChange(target.value || null)}>
+        {options.map((one) => (
+          <option key={one.value} value={one.value}>
+            {one.name}
+          </option>
+        ))}
+      </select>
+    </Row>
   );
 }
 

@@ -3,22 +3,27 @@ import { AnimatePresence, domAnimation, LazyMotion } from "motion/react";
 import * as m from "motion/react-m";
 import { useEffect } from "react";
 
+import { useCapabilities } from "../api/capabilities";
 import { StagePanel } from "../components/StagePanel";
 import { conversation, useConversation } from "../conversation/useConversation";
 import { Presence } from "../presence/Presence";
 import { change, useSettings } from "../settings/settings";
 import { Welcome } from "./Welcome";
 
+const NO_HANDS_FREE = "This server can’t tell by listening when you have finished. Hold the button while you speak.";
 const STATE_WORDS = { resting: "Resting", listening: "Listening", thinking: "Thinking", speaking: "Speaking" };
 
 /** Where one speaks with Rose. */
 export function Talk() {
   const { phase, entries, capturing } = useConversation();
   const { captions, welcomed, handsFree } = useSettings();
+  const { data: offered } = useCapabilities();
   useSpaceBar();
 
-  const hers = entries.findLast((one) => one.role === "rose");
   const yours = entries.findLast((one) => one.role === "user");
+  const newest = entries.findLast((one) => one.role === "rose");
+  // What she said before your last words is no answer to them.
+  const hers = newest && yours?.text && entries.indexOf(newest) < entries.indexOf(yours) ? undefined : newest;
   const busy = phase === "thinking" || phase === "speaking";
 
   return (
@@ -64,6 +69,7 @@ export function Talk() {
             aria-label="Hands-free"
             onClick={() => {
               const on = capturing === "hands-free";
+              if (offered?.hands_free === false) return conversation.tell(NO_HANDS_FREE);
               change({ handsFree: !on });
               if (on) conversation.endHandsFree();
               else void conversation.startHandsFree();
@@ -84,11 +90,17 @@ export function Talk() {
             <span>Captions</span>
           </button>
           <p className="hint soft small">
-            {capturing === "hands-free"
-              ? "Just speak. You can interrupt her."
-              : handsFree
-                ? "Press Hands-free to go on, or hold the button or the space bar."
-                : "Hold the button or the space bar while you speak."}
+            {capturing === "hands-free" ? (
+              "Just speak. You can interrupt her."
+            ) : handsFree ? (
+              <>
+                Press Hands-free to go on, or hold the button<span className="keys"> or the space bar</span>.
+              </>
+            ) : (
+              <>
+                Hold the button<span className="keys"> or the space bar</span> while you speak.
+              </>
+            )}
           </p>
         </div>
         <StagePanel />

@@ -1,6 +1,6 @@
 /**
  * A running Rose with the real `tiny` models, and a page that listens to what it plays.
- * `ROSE_BIN` names the binary; `ROSE_URL` a server that runs already.
+ * `ROSE_BIN` names the binary; `ROSE_URL` a server that runs already. A test's `settings` are the server's environment.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -16,14 +16,17 @@ export class Rose {
   private child: ChildProcess | null = null;
   url = process.env.ROSE_URL ?? "";
 
-  constructor(private readonly data: string) {}
+  constructor(
+    private readonly data: string,
+    private readonly settings: Record<string, string>,
+  ) {}
 
   async start(): Promise<void> {
     if (process.env.ROSE_URL) return;
     const binary = process.env.ROSE_BIN ?? path.join(repository, "target/release/rose");
     // The second time at the same address, so that the open page finds it again.
     const bind = this.url ? new URL(this.url).host : "127.0.0.1:0";
-    const child = spawn(binary, ["serve", "--bind", bind, "--data-dir", this.data], { cwd: repository });
+    const child = spawn(binary, ["serve", "--bind", bind, "--data-dir", this.data], { cwd: repository, env: { ...process.env, ...this.settings } });
     this.child = child;
     this.url = await new Promise((resolve, reject) => {
       let said = "";
@@ -48,12 +51,12 @@ export class Rose {
   }
 }
 
-export const test = base.extend<{ open: (path: string) => Promise<void> }, { rose: Rose }>({
+export const test = base.extend<{ open: (path: string) => Promise<void> }, { settings: Record<string, string>; rose: Rose }>({
+  settings: [{}, { option: true, scope: "worker" }],
   rose: [
-    // eslint-disable-next-line no-empty-pattern -- Playwright reads a fixture's needs from this pattern.
-    async ({}, use) => {
+    async ({ settings }, use) => {
       const data = await mkdtemp(path.join(tmpdir(), "rose-web-"));
-      const rose = new Rose(data);
+      const rose = new Rose(data, settings);
       await rose.start();
       await use(rose);
       await rose.kill();
@@ -97,6 +100,9 @@ function tapOutput(): void {
 }
 
 export const loudest = (page: Page) => page.evaluate(() => (window as unknown as { loudest: number }).loudest);
+
+/** Lets this much of the recording through: how long a person speaks is theirs to choose. */
+export const speakFor = (page: Page, seconds: number) => page.waitForTimeout(seconds * 1000);
 
 export const inState = (page: Page, word: string) => expect(page.getByTestId("state")).toHaveText(word);
 

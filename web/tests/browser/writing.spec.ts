@@ -1,5 +1,5 @@
 /** Writing to Rose, what she remembers, past conversations, and the server going away. */
-import { expect, test } from "./rose";
+import { expect, speakFor, test } from "./rose";
 
 test("a whole turn by keyboard alone", async ({ page, open }) => {
   await open("/");
@@ -25,7 +25,7 @@ test("a spoken turn by the space bar", async ({ page, open }) => {
   await expect(page.getByRole("button", { name: "Hold to speak" })).toBeVisible();
   await page.keyboard.down("Space");
   await expect(page.getByTestId("state")).toHaveText("Listening");
-  await page.waitForTimeout(4_000);
+  await speakFor(page, 4);
   await page.keyboard.up("Space");
   await expect(page.locator(".hers")).toHaveText(/Rose: \w+/);
 });
@@ -49,9 +49,26 @@ test("what was told is remembered, put right, and taken back", async ({ page, op
   await page.getByLabel("Search what Rose remembers").fill("Anna");
   await expect(page.getByText("Their name is Anna.").first()).toBeVisible();
   await page.getByLabel("Search what Rose remembers").fill("");
+  const taken = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Export" }).click();
+  expect((await taken).suggestedFilename()).toBe("rose-memories.json");
+
+  await page.getByRole("link", { name: "Write" }).click();
+  await page.getByLabel("Your message").fill("What is my name?");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "What she remembered for this" }).click();
+  await expect(page.getByRole("list", { name: "Remembered for this reply" })).toContainText("Anna");
+
+  await page.getByRole("link", { name: "Memory" }).click();
   await page.getByRole("button", { name: "Forget everything" }).first().click();
   await page.getByRole("dialog").getByRole("button", { name: "Forget everything" }).click();
   await expect(page.getByText("Nothing yet.")).toBeVisible();
+});
+
+test("a picture that no model here could see is declined in plain words", async ({ page, open }) => {
+  await open("/write");
+  await page.getByRole("button", { name: "Add a picture" }).click();
+  await expect(page.getByText("No model of this server sees pictures.", { exact: false })).toBeVisible();
 });
 
 test("a past conversation is named, opened again, and deleted", async ({ page, open }) => {

@@ -73,6 +73,10 @@ impl SpeechToText for Whisper {
         Description { backend: BACKEND, model: self.model.clone() }
     }
 
+    fn knows_language(&self, code: &str) -> bool {
+        Language::of(code, self.multilingual).is_ok()
+    }
+
     async fn transcribe(&self, request: TranscriptionRequest) -> Result<Transcription, ProviderError> {
         check_rate(BACKEND, &request.clip)?;
         let language = match &request.language {

@@ -28,6 +28,14 @@ impl Session {
         match taken {
             ClientEvent::SessionUpdate { session } => {
                 let new = self.settings.updated(session, &self.offered)?;
+                if new.language != self.settings.language {
+                    let known = new.language.as_ref().is_none_or(|code| self.app.conversation.knows_language(code));
+                    if !known {
+                        let field = "session.audio.input.transcription.language";
+                        return Err(Problem::value(field, "No model here hears this language.").into());
+                    }
+                    self.listening.set_language(new.language.clone()).await;
+                }
                 if new.turns != self.settings.turns {
                     self.listening.set_turns(new.turns.map(|turns| turns.detection)).await;
                 }

@@ -132,6 +132,7 @@ impl Session {
             session: caller.session,
             turns: settings.turns.map(|turns| turns.detection),
             instructions: None,
+            language: None,
             delivery: settings.delivery(),
         });
         let model = caller.model.clone().unwrap_or_else(|| "rose".into());
