@@ -3,7 +3,7 @@ CARGO ?= cargo
 ROSE := target/release/rose
 BIND ?= 127.0.0.1:8080
 DATA ?= data
-MODELS ?= tiny
+MODELS ?= small
 
 .DEFAULT_GOAL := help
 .PHONY: help setup web build models demo check test bench openapi fmt
@@ -34,10 +34,10 @@ build: web ## Build target/release/rose with every local engine and the web app
 	@for built in target/release/build/espeak-rs-sys-*/invoked.timestamp; do \
 		find "$${built%/*}/out" -name speak_lib.h -exec touch -r "$$built" {} +; done
 
-models: build ## Fetch the model files (MODELS=tiny)
+models: build ## Fetch the model files (MODELS=small)
 	$(ROSE) models pull $(MODELS)
 
-demo: models ## Serve Rose on http://127.0.0.1:8080, offline, on the tiny models
+demo: models ## Serve Rose on http://127.0.0.1:8080, offline (MODELS=tiny on a very small machine)
 	$(ROSE) serve --models $(MODELS) --bind $(BIND) --data-dir $(DATA)
 
 check: web ## The quick gate: format, lints, docs, the cloud-only build, quick tests
@@ -49,14 +49,17 @@ check: web ## The quick gate: format, lints, docs, the cloud-only build, quick t
 	$(CARGO) test --release --locked --lib
 	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked" >&2; fi
 
-test: models ## Every test, on the real tiny models
+# Most tests run on the tiny models, those of the default set's judgement on small.
+test: build ## Every test, on the real models
+	$(ROSE) models pull tiny small
 	bash scripts/openai-clients.sh
 	$(CARGO) test --release --locked --lib --bins
 	$(CARGO) test --release --locked --doc
 	cd web && npm run --silent test:browser
 	$(CARGO) test --release --locked --test it
 
-bench: models ## Every bench; each prints its share of the turn's budget
+bench: build ## Every bench; each prints its share of the turn's budget
+	$(ROSE) models pull tiny small
 	$(CARGO) bench --locked
 
 openapi: ## Write docs/openapi.json anew from the routes

@@ -25,7 +25,7 @@ const TEXTS: [(&str, &str); 3] = [
 ];
 
 fn voice() -> Arc<dyn TextToSpeech> {
-    let config = Config::load(&Overrides::default()).expect("valid settings");
+    let config = Config::load(&Overrides { model_set: Some("tiny".into()), ..Overrides::default() }).expect("valid settings");
     let models = ModelStore::open(&config.models).expect("a models folder");
     build(&config.tts, &models).expect("the voice is installed")
 }

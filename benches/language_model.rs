@@ -12,26 +12,27 @@ use rose::config::{Config, Overrides};
 use rose::domain::ids::SessionId;
 use rose::domain::message::Role;
 use rose::graph::character::Character;
-use rose::providers::llm::{ChatMessage, Delta, GenerationRequest, LanguageModel, Sampling, build};
+use rose::providers::llm::{Ability, ChatMessage, Delta, GenerationRequest, LanguageModel, Sampling, build};
 use rose::weights::ModelStore;
 use tokio_util::sync::CancellationToken;
 
 const TOKENS: usize = 64;
 
 fn model() -> Arc<dyn LanguageModel> {
-    let config = Config::load(&Overrides::default()).expect("valid settings");
+    let config = Config::load(&Overrides { model_set: Some("tiny".into()), ..Overrides::default() }).expect("valid settings");
     let models = ModelStore::open(&config.models).expect("a models folder");
     build(&config.llm, &models).expect("the language model is installed")
 }
 
 fn request(session: SessionId, message: &str, max_tokens: usize) -> GenerationRequest {
-    let persona = Character::load(None).expect("the built-in character").persona;
+    let persona = Character::load(None, "en", Ability::Small).expect("the built-in character").persona;
     GenerationRequest {
         messages: vec![ChatMessage::new(Role::System, persona), ChatMessage::new(Role::User, message)],
         session: Some(session),
         max_tokens,
         sampling: Sampling::default(),
-        grammar: None,
+        prefix: None,
+        format: None,
         plain: true,
         stop: Vec::new(),
         cancel: CancellationToken::new(),

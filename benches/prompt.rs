@@ -10,6 +10,7 @@ use rose::graph::character::Character;
 use rose::graph::prompt;
 use rose::graph::routing::RouteClassifier;
 use rose::graph::state::{Said, State, TurnState};
+use rose::providers::llm::Ability;
 
 const MESSAGE: &str = "I have slept badly since my sister moved away, and the evenings are the worst of it.";
 
@@ -31,7 +32,7 @@ fn before_the_model(criterion: &mut Criterion) {
     budget::print_share("route", route);
     criterion.bench_function("route", |bencher| bencher.iter(route));
 
-    let character = Character::load(None).expect("the built-in character");
+    let character = Character::load(None, "en", Ability::Small).expect("the built-in character");
     let state = thirty_messages();
     let messages = || {
         black_box(prompt::messages(black_box(&state), &character));

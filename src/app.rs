@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::config::{Config, MemoryBackend, SttBackend};
-use crate::conversation::{Conversation, ConversationError, Parts, StartError};
+use crate::config::{Config, Judgement, MemoryBackend, SttBackend};
+use crate::conversation::{Conversation, ConversationError, Parts};
+use crate::graph::builder::InvalidGraph;
+use crate::graph::character::{Character, CharacterError};
+use crate::graph::node::Clock;
 use crate::graph::routing::RouteClassifier;
 use crate::memory::Memories;
+use crate::providers::llm::Ability;
 use crate::providers::{BackendStatus, BuildError, Description, ProviderError, embeddings, image, llm, stt, tts, vad};
 use crate::store::{BlobStore, FileBlobs, MemoryStore, QdrantMemories, SessionStore, SqliteStore, StoreError};
 use crate::weights::{ModelStore, WeightsError};
@@ -31,8 +35,10 @@ pub enum AppError {
     Port(#[from] BuildError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the character can't be used: {0}")]
+    Character(#[from] CharacterError),
     #[error(transparent)]
-    Start(#[from] StartError),
+    Graph(#[from] InvalidGraph),
     #[error("the turns that were cut off can't be ended: {0}")]
     Resume(#[source] ConversationError),
     #[error("an engine's thread ended while it loaded")]
@@ -45,6 +51,14 @@ impl App {
     /// # Errors
     /// Where the data folder is in use, a model is missing, or a backend can't be built.
     pub async fn build(config: Config) -> Result<Self, AppError> {
+        Self::build_with(config, Arc::new(jiff::Zoned::now)).await
+    }
+
+    /// As [`App::build`], with a clock of one's own.
+    ///
+    /// # Errors
+    /// As [`App::build`].
+    pub async fn build_with(config: Config, clock: Clock) -> Result<Self, AppError> {
         let (store, ports, config) = tokio::task::spawn_blocking(move || {
             let store = SqliteStore::open(&config.data)?;
             let ports = Ports::load(&config)?;
@@ -70,21 +84,33 @@ impl App {
         let sessions: Arc<dyn SessionStore> = Arc::new(store.clone());
         let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::new(&store));
         let embedder = Arc::new(embeddings::RecentlyEmbedded::new(Arc::clone(&ports.embedder)));
-        let memories = Arc::new(Memories::new(kept, embedder, config.memory.clone()));
+        let ability = ports.llm.ability();
+        let own = config.conversation.character_dir.as_deref();
+        let character = Character::load(own, &config.conversation.language, ability)?;
+        let judges = match config.judgement.by {
+            Judgement::Auto => ability == Ability::Able,
+            Judgement::Model => true,
+            Judgement::Rules => false,
+        };
+        let judge = judges.then(|| Arc::clone(&ports.llm));
+        let name = character.name.as_str();
+        let memories = Arc::new(Memories::new(kept, embedder, judge.clone(), name, config.memory.clone()));
         let parts = Parts {
             stt: Arc::clone(&ports.stt),
             llm: Arc::clone(&ports.llm),
             tts: Arc::clone(&ports.tts),
             detector: ports.detector.clone(),
             memories: Arc::clone(&memories),
-            routes: RouteClassifier::new(),
+            routes: RouteClassifier::new(judge, name),
             sessions: Arc::clone(&sessions),
             checkpoints: Arc::new(store.clone()),
             blobs: Arc::clone(&blobs),
             image: ports.image.clone(),
-            clock: jiff::Zoned::now,
+            clock,
+            character,
         };
         let conversation = Arc::new(Conversation::new(parts, &config)?);
+        conversation.prepare_beginnings().await;
         let resumed = conversation.resume_unfinished().await.map_err(AppError::Resume)?;
         if resumed > 0 {
             tracing::info!(turns = resumed, "ended the turns that were cut off");

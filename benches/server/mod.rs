@@ -15,7 +15,7 @@ impl Server {
     /// Ready to serve, with its data in `data` and these environment variables set.
     pub(crate) fn start(data: &Path, variables: &[(String, String)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rose"));
-        command.args(["serve", "--bind", "127.0.0.1:0", "--data-dir"]).arg(data);
+        command.args(["serve", "--models", "tiny", "--bind", "127.0.0.1:0", "--data-dir"]).arg(data);
         command.envs(variables.iter().cloned()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built program");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);

@@ -9,7 +9,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::config::{Config, EmbeddingsBackend, LlmBackend, ModelReference, SttBackend, TtsBackend};
-use crate::weights::{Capability, ModelStore, PackageClients, WeightsError};
+use crate::weights::{Capability, Model, ModelStore, PackageClients, WeightsError, gigabytes, nearest_existing};
 
 /// Check that everything that the settings ask for is there.
 #[derive(Debug, clap::Args)]
@@ -103,7 +103,12 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     let ports = Port::all(config);
     let mut findings: Vec<Finding> = ports.iter().map(Port::examine).collect();
     match ModelStore::open(&config.models) {
-        Ok(store) => findings.extend(models(&ports, &store)),
+        Ok(store) => {
+            findings.extend(models(&ports, &store));
+            if ports.iter().any(|port| port.local && port.built && port.capability == Capability::Llm) {
+                findings.push(super::machine::examine(config, &store));
+            }
+        }
         Err(error) => {
             findings.push(Finding::missing("models", error.to_string(), "correct models.set or that manifest"));
         }
@@ -208,14 +213,14 @@ fn models(ports: &[Port], store: &ModelStore) -> Vec<Finding> {
         }
     }
     let mut findings = Vec::new();
-    let mut absent_bytes = 0;
+    let mut absent = Vec::new();
     for (capability, reference) in needed {
         let what = format!("model for {capability}");
         findings.push(match store.installed(capability, &reference) {
             Ok(model) => Finding::ok(what, model.name),
             Err(error) => {
                 if let Some(model) = named(&error).and_then(|name| store.model(name).ok()) {
-                    absent_bytes += model.size_bytes();
+                    absent.push(model);
                 }
                 let mend = match named(&error) {
                     Some(name) => format!("rose models pull {name}"),
@@ -225,11 +230,10 @@ fn models(ports: &[Port], store: &ModelStore) -> Vec<Finding> {
             }
         });
     }
-    if absent_bytes == 0 {
-        return findings;
+    if !absent.is_empty() {
+        findings.push(writable("models folder", store.dir(), "models.dir"));
+        findings.push(room(store, &absent));
     }
-    findings.push(writable("models folder", store.dir(), "models.dir"));
-    findings.push(room(store.dir(), absent_bytes));
     findings
 }
 
@@ -240,31 +244,20 @@ fn named(error: &WeightsError) -> Option<&str> {
     }
 }
 
-/// A package, what is unpacked of it and what that becomes lie side by side for a moment.
-const ROOM_FACTOR: u64 = 3;
-
-fn room(folder: &Path, absent_bytes: u64) -> Finding {
+fn room(store: &ModelStore, absent: &[&Model]) -> Finding {
     let what = "room for the models";
-    let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
-    let needed = absent_bytes.saturating_mul(ROOM_FACTOR);
-    match fs4::available_space(existing(folder)) {
-        Ok(free) if free >= needed => Finding::ok(what, format!("{} free", gigabytes(free))),
-        Ok(free) => {
-            let detail = format!("{} free, {} needed", gigabytes(free), gigabytes(needed));
+    match store.room(absent) {
+        Ok(room) if room.suffices() => Finding::ok(what, format!("{} free", gigabytes(room.free_bytes))),
+        Ok(room) => {
+            let detail = format!("{} free, {} needed", gigabytes(room.free_bytes), gigabytes(room.needed_bytes));
             Finding::missing(what, detail, "make room, or set models.dir to another disk")
         }
         Err(error) => Finding::note(what, error.to_string(), "see that the disk is readable"),
     }
 }
 
-/// The folder itself, or the nearest above it that is there.
-fn existing(folder: &Path) -> &Path {
-    let mut ancestors = folder.ancestors().filter(|ancestor| !ancestor.as_os_str().is_empty());
-    ancestors.find(|ancestor| ancestor.exists()).unwrap_or(Path::new("."))
-}
-
 fn writable(what: &str, folder: &Path, key: &str) -> Finding {
-    match tempfile::tempfile_in(existing(folder)) {
+    match tempfile::tempfile_in(nearest_existing(folder)) {
         Ok(_) => Finding::ok(what, format!("{} can be written", folder.display())),
         Err(error) => {
             let detail = format!("{} can't be written: {error}", folder.display());

@@ -6,6 +6,8 @@ pub mod backup;
 pub mod bench;
 pub mod chat;
 pub mod doctor;
+pub mod eval;
+mod machine;
 pub mod models;
 pub mod restore;
 pub mod say;
@@ -22,12 +24,13 @@ use crate::config::{Config, ConfigError, Overrides, Profile};
 
 const EXAMPLES: &str = "\
 Examples:
-  rose models pull tiny                                   fetch the small models (about 500 MB)
-  rose serve --models tiny                                serve on http://127.0.0.1:8080
+  rose models pull small                                  fetch the default models (about 1.5 GB)
+  rose serve                                              serve on http://127.0.0.1:8080
   rose chat                                               talk in the terminal
   rose say \"Good evening.\" -o evening.wav                 speak a text
   rose transcribe memo.webm                               print the words of a recording
   rose bench recordings --backends local,fake             compare backends on whole spoken turns
+  rose eval --backends tiny:models.set=tiny,small:models.set=small   play and judge whole conversations
   rose backup                                             copy the database and the cookie key into one file
   rose doctor                                             what is missing, and how to get it
 
@@ -55,9 +58,12 @@ struct Settings {
     /// Where model files are kept [default: models/weights]
     #[arg(long, global = true, value_name = "DIR")]
     models_dir: Option<PathBuf>,
-    /// The set of models: tiny or laptop [default: tiny]
+    /// The set of models: tiny, small or laptop [default: small]
     #[arg(long = "models", global = true, value_name = "SET")]
     model_set: Option<String>,
+    /// The folder of a character of your own; character/README.md says what it holds [default: the built-in Rose]
+    #[arg(long, global = true, value_name = "DIR")]
+    character: Option<PathBuf>,
     /// Which backends serve: offline (in this process), production (Groq, ElevenLabs, Together) or benchmark (in this
     /// process, drawing no lots); the settings outrank it [default: offline]
     #[arg(long, global = true, value_name = "PROFILE")]
@@ -72,6 +78,7 @@ enum Command {
     Say(say::SayCommand),
     Transcribe(transcribe::TranscribeCommand),
     Bench(bench::BenchCommand),
+    Eval(eval::EvalCommand),
     #[command(hide = true)]
     BenchWorker(bench::WorkerCommand),
     Backup(backup::BackupCommand),
@@ -110,6 +117,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         data_dir: cli.settings.data_dir,
         models_dir: cli.settings.models_dir,
         model_set: cli.settings.model_set,
+        character_dir: cli.settings.character,
         profile: cli.settings.profile.map(|name| name.parse::<Profile>()).transpose()?,
         settings: Vec::new(),
     };
@@ -121,6 +129,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Models(command) => command.run(&Config::load(&overrides)?),
         Command::Bench(command) => command.run(&Config::load(&overrides)?, overrides),
         Command::BenchWorker(command) => command.run(),
+        Command::Eval(command) => command.run(&overrides),
         Command::Backup(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Restore(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Doctor(command) => command.run(&Config::load(&overrides)?),

@@ -48,6 +48,7 @@ impl TranscribeCommand {
         let request = TranscriptionRequest {
             clip: Arc::new(clip),
             language: self.language.or_else(|| config.stt.language.clone()),
+            likely: None,
             cancel: CancellationToken::new(),
         };
         let transcription = super::runtime()?.block_on(backend.transcribe(request))?;

@@ -1,9 +1,10 @@
 //! Compares backends on whole spoken turns: recordings go through any number of variants of the settings, each in a
 //! process of its own, in interleaved runs, so that what disturbs the machine disturbs all of them alike.
 //!
-//! [`recordings`] and [`variant`] read what is asked for, [`run`] leads, a [`worker`] measures, [`summary`] counts,
+//! [`eval`] compares what is said in whole conversations. Of the rest, [`recordings`] and [`variant`] read what is asked for, [`run`] leads, a [`worker`] measures, [`summary`] counts,
 //! [`tables`] and [`page`] show.
 
+pub mod eval;
 pub mod page;
 mod process;
 pub mod protocol;
@@ -33,6 +34,12 @@ pub enum ComparisonError {
     /// A worker ended, or said something that is not in the protocol.
     #[error("the process that measures {variant} {what}")]
     Worker { variant: String, what: String },
+    #[error("{origin} can't be played: {reason}")]
+    Script { origin: String, reason: String },
+    #[error("the conversation {script} broke off: {what}")]
+    Played { script: String, what: String },
+    #[error("the judge gave no marks to {script}: {what}")]
+    Judge { script: String, what: String },
     #[error("the result can't be drawn: {0}")]
     Chart(String),
 }

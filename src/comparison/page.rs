@@ -9,7 +9,7 @@ use super::summary::{Report, Spread, Summary, Turns};
 use super::tables::{Section, failures, headline, sections};
 use crate::domain::stage::Stage;
 
-const STYLE: &str = "
+pub(super) const STYLE: &str = "
 :root { color-scheme: light; --ink: #2b2430; --soft: #6d6373; --line: #e4dde6; --ground: #fbf9fb; }
 body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 66rem; background: var(--ground); color: var(--ink);
   font: 16px/1.55 system-ui, sans-serif; }

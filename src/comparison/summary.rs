@@ -47,6 +47,12 @@ pub struct Machine {
     pub system: String,
 }
 
+impl std::fmt::Display for Machine {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "{}, {} cores, {}", self.processor, self.cores, self.system)
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub struct Summary {
     #[serde(flatten)]

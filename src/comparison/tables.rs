@@ -152,13 +152,10 @@ fn number(value: f64) -> String {
 
 /// What the figures are, in one line.
 pub fn headline(report: &Report) -> String {
-    let machine = &report.machine;
     format!(
-        "rose {}, {}, {} cores, {}; {} warm runs of {} recordings, interleaved; p50 / p95",
+        "rose {}, {}; {} warm runs of {} recordings, interleaved; p50 / p95",
         report.rose,
-        machine.processor,
-        machine.cores,
-        machine.system,
+        report.machine,
         report.runs,
         report.recordings.len(),
     )

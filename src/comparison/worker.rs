@@ -81,11 +81,14 @@ impl Bench {
         if std::env::var_os("RUST_LOG").is_some() {
             telemetry::init(&config.log)?;
         }
-        let character = Character::load(config.conversation.character_dir.as_deref())?;
         let limits =
             DurationLimits { least: config.conversation.min_recording, most: config.conversation.max_recording };
         let started = Instant::now();
         let app = App::build(config).await?;
+        let character = {
+            let conversation = &app.config.conversation;
+            Character::load(conversation.character_dir.as_deref(), &conversation.language, app.ports.llm.ability())?
+        };
         let seconds = started.elapsed().as_secs_f64();
         let services = app
             .describe()
@@ -201,6 +204,7 @@ impl Bench {
         let request = TranscriptionRequest {
             clip: Arc::new(clip),
             language: self.app.config.stt.language.clone(),
+            likely: None,
             cancel: CancellationToken::new(),
         };
         measures.heard = self.app.ports.stt.transcribe(request).await?.text;
@@ -224,7 +228,8 @@ impl Bench {
             session: Some(SessionId::generate()),
             max_tokens: TOKENS,
             sampling: Settings::new(&self.app.config.conversation, &self.app.config.llm).sampling,
-            grammar: None,
+            prefix: None,
+            format: None,
             plain: true,
             stop: Vec::new(),
             cancel: CancellationToken::new(),

@@ -7,10 +7,10 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, ImageBackend, ImageConfig, LlmBackend,
+    ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, ImageBackend, ImageConfig, JudgementConfig, LlmBackend,
     LlmConfig, LogConfig, MemoryConfig, ModelsConfig, PricesConfig, Profile, RealtimeConfig, ServerConfig, SttBackend,
     SttConfig, TtsBackend, TtsConfig, VadConfig, conversation::RawConversation, data::RawData,
-    embeddings::RawEmbeddings, image::RawImage, llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels,
+    embeddings::RawEmbeddings, image::RawImage, judgement::RawJudgement, llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels,
     prices::RawPrices, realtime::RawRealtime, server::RawServer, stt::RawStt, tts::RawTts, vad::RawVad,
 };
 
@@ -27,6 +27,7 @@ pub struct Config {
     pub embeddings: EmbeddingsConfig,
     pub image: ImageConfig,
     pub memory: MemoryConfig,
+    pub judgement: JudgementConfig,
     pub conversation: ConversationConfig,
     pub realtime: RealtimeConfig,
     pub prices: PricesConfig,
@@ -42,6 +43,7 @@ pub struct Overrides {
     pub data_dir: Option<PathBuf>,
     pub models_dir: Option<PathBuf>,
     pub model_set: Option<String>,
+    pub character_dir: Option<PathBuf>,
     /// Outranked by the file and the environment.
     pub profile: Option<Profile>,
     /// Any other key and its value, as in `("stt.local.threads", "1")`; these outrank the rest.
@@ -80,6 +82,7 @@ struct Raw {
     embeddings: RawEmbeddings,
     image: RawImage,
     memory: RawMemory,
+    judgement: RawJudgement,
     conversation: RawConversation,
     realtime: RawRealtime,
     prices: RawPrices,
@@ -158,6 +161,9 @@ impl Config {
         if let Some(set) = &overrides.model_set {
             raw.models.set.clone_from(set);
         }
+        if let Some(dir) = &overrides.character_dir {
+            raw.conversation.set_character_dir(dir);
+        }
         Ok(Self {
             server: raw.server.validate()?,
             data: raw.data.validate()?,
@@ -169,6 +175,7 @@ impl Config {
             embeddings: raw.embeddings.validate()?,
             image: raw.image.validate()?,
             memory: raw.memory.validate()?,
+            judgement: raw.judgement.validate()?,
             conversation: raw.conversation.validate()?,
             realtime: raw.realtime.validate()?,
             prices: raw.prices.validate()?,

@@ -50,14 +50,14 @@ pub(super) struct RawModels {
 
 impl Default for RawModels {
     fn default() -> Self {
-        Self { dir: "models/weights".into(), set: "tiny".into() }
+        Self { dir: "models/weights".into(), set: "small".into() }
     }
 }
 
 impl RawModels {
     pub(super) fn validate(self) -> Result<ModelsConfig, ConfigError> {
         if self.set.is_empty() {
-            return Err(ConfigError::invalid("models.set", "empty", "name a set of the manifest, such as tiny"));
+            return Err(ConfigError::invalid("models.set", "empty", "name a set of the manifest, such as small"));
         }
         Ok(ModelsConfig { dir: self.dir, set: self.set })
     }

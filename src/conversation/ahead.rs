@@ -1,7 +1,6 @@
 //! Work ahead of a turn: while the person still speaks, what the turn would do before its first word is done with what was
 //! heard so far. Nothing of it is kept but the model's cache; where it was wrong, it cost nobody time.
 
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::ConversationError;
@@ -15,7 +14,12 @@ use crate::graph::node::{Context, Node};
 use crate::graph::nodes::{ExtractMemories, InjectContext, Route, grounds, reply_request};
 use crate::graph::prompt;
 use crate::graph::state::{State, TurnState};
+use crate::language::en::forgetting;
 use crate::providers::ProviderError;
+use crate::providers::llm::GenerationRequest;
+
+/// The beginning that every session's prompt has.
+const BEGINNING: &str = "character";
 
 /// A turn that may come.
 #[derive(Clone)]
@@ -38,15 +42,20 @@ impl Inner {
     }
 
     async fn prepare_prompt(&self, likely: Likely, cancel: CancellationToken) -> Result<(), ConversationError> {
-        // Danger is answered with prepared words, without the model.
-        if self.ports.character.danger.judge(&likely.text).is_some() {
+        // Danger, and a wish to forget, are answered with prepared words, without the model.
+        if self.ports.character.danger.judge(&likely.text).is_some() || forgetting::wish(&likely.text).is_some() {
             return Ok(());
         }
         let mut state = self.runner.load(likely.user, likely.session).await?.state;
         state.instructions = likely.instructions;
-        state.turn = Some(TurnState::new(TurnId::generate(), likely.text, Vec::new(), Timestamp::now()));
+        state.turn = Some(TurnState::new(TurnId::generate(), likely.text, Vec::new(), (self.ports.clock)().timestamp()));
         let mut quiet = Quiet::default();
-        let mut context = Context { ports: &self.ports, listener: &mut quiet, cancel: cancel.clone() };
+        let mut context = Context {
+            ports: &self.ports,
+            listener: &mut quiet,
+            cancel: cancel.clone(),
+            hurry: CancellationToken::new(),
+        };
         ExtractMemories.run(&mut state, &mut context).await?;
         Route.run(&mut state, &mut context).await?;
         InjectContext.run(&mut state, &mut context).await?;
@@ -57,10 +66,18 @@ impl Inner {
             && self.rehearsals.possible()
             && state.current_turn().route != Way::Image
         {
-            let phrasing = Phrasing::new(grounds(&state, &self.ports.character.claims));
-            self.rehearsals.rehearse(likely.session, request, phrasing, &self.ports.character.claims, delivery).await?;
+            let phrasing = Phrasing::new(&self.ports.character.name, grounds(&state, &self.ports.character.guardrail));
+            self.rehearsals.rehearse(likely.session, request, phrasing, &self.ports.character.guardrail, delivery).await?;
         }
         Ok(())
+    }
+
+    /// Leaves in the model's cache what the prompts of all sessions begin with.
+    pub(super) async fn compute_beginning(&self) -> Result<(), ProviderError> {
+        let state = State::new(SessionId::generate(), UserId::generate());
+        let messages = prompt::messages(&state, &self.ports.character);
+        let request = reply_request(&state, &self.ports.settings, messages, CancellationToken::new());
+        self.ports.llm.prepare(&GenerationRequest { session: None, prefix: Some(BEGINNING), ..request }).await
     }
 
     /// Leaves the prompt of a conversation in the model's cache.

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::ConversationError;
 use super::start::{Conversation, Inner};
-use crate::domain::ids::{SessionId, UserId};
+use crate::domain::ids::UserId;
 use crate::domain::message::Role;
 use crate::domain::stage::EngineTiming;
 use crate::graph::nodes::known_of_them;
-use crate::memory::MemoryError;
+use crate::memory::{MemoryError, Said};
 use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, Usage};
 
 impl Conversation {
@@ -69,9 +70,11 @@ fn remembering(stream: GenerationStream, inner: Arc<Inner>, user: UserId, messag
         }
         let Some(message) = told.take() else { return };
         let memories = Arc::clone(&inner.ports.memories);
+        let at = (inner.ports.clock)();
         // The conversation is the caller's: its memories belong to no session of Rose's.
         inner.tasks.spawn(async move {
-            if let Err(error) = memories.consider(user, None::<SessionId>, &message).await {
+            let said = Said { session: None, message: &message, at: &at };
+            if let Err(error) = memories.consider(user, said, CancellationToken::new()).await {
                 warn!(error = %error, "what a person said could not be considered");
             }
         });

@@ -83,6 +83,20 @@ impl Conversation {
         });
     }
 
+    /// Lets the model compute what every new session's prompt begins with, and after that, in its own time, what the
+    /// judgements' do.
+    pub async fn prepare_beginnings(&self) {
+        let inner = &self.inner;
+        if let Err(error) = inner.compute_beginning().await {
+            tracing::debug!(error = %error, "the character's prompt was not prepared");
+        }
+        let inner = std::sync::Arc::clone(inner);
+        self.inner.tasks.spawn(async move {
+            inner.ports.memories.prepare().await;
+            inner.ports.routes.prepare().await;
+        });
+    }
+
     /// Ends the turns that a crash cut off: where the reply was complete, what comes after it is made up for; where
     /// it was not, the turn is closed, and the person's message stays in the history without an answer. Returns how many
     /// there were.

@@ -3,10 +3,9 @@
 use super::sentences::Sentences;
 use super::shape::{Piece, Shaper};
 use super::speakable::Speakable;
-use crate::graph::claims::{Claims, Grounds};
+use crate::graph::guardrail::{Grounds, Guardrail};
 
 /// One reply's.
-#[derive(Default)]
 pub(super) struct Phrasing {
     grounds: Grounds,
     speakable: Speakable,
@@ -16,24 +15,31 @@ pub(super) struct Phrasing {
 }
 
 impl Phrasing {
-    pub(super) fn new(grounds: Grounds) -> Self {
-        Self { grounds, ..Self::default() }
+    /// Of a reply by the character of this name.
+    pub(super) fn new(character: &str, grounds: Grounds) -> Self {
+        Self {
+            grounds,
+            speakable: Speakable::of(character),
+            sentences: Sentences::default(),
+            shaper: Shaper::default(),
+            enough: false,
+        }
     }
 
     /// Takes what came; gives the pieces whose end is certain.
-    pub(super) fn push(&mut self, text: &str, claims: &Claims) -> Vec<Piece> {
+    pub(super) fn push(&mut self, text: &str, guardrail: &Guardrail) -> Vec<Piece> {
         let speakable = self.speakable.push(text);
-        self.shape(&speakable, claims)
+        self.shape(&speakable, guardrail)
     }
 
     /// The rest. `whole`: the model ended of itself.
-    pub(super) fn finish(&mut self, whole: bool, claims: &Claims) -> Vec<Piece> {
+    pub(super) fn finish(&mut self, whole: bool, guardrail: &Guardrail) -> Vec<Piece> {
         // Where the model began to speak for the person, what it said before is whole.
         let whole = whole || self.speakable.ended();
         let last = self.speakable.finish();
-        let mut pieces = self.shape(&last, claims);
+        let mut pieces = self.shape(&last, guardrail);
         let rest = std::mem::take(&mut self.sentences).finish().filter(|_| !self.enough);
-        pieces.extend(self.shaper.finish(rest.as_deref(), whole, claims, &self.grounds));
+        pieces.extend(self.shaper.finish(rest.as_deref(), whole, guardrail, &self.grounds));
         pieces
     }
 
@@ -47,13 +53,13 @@ impl Phrasing {
         self.enough || self.speakable.ended()
     }
 
-    fn shape(&mut self, speakable: &str, claims: &Claims) -> Vec<Piece> {
+    fn shape(&mut self, speakable: &str, guardrail: &Guardrail) -> Vec<Piece> {
         let mut pieces = Vec::new();
         for piece in self.sentences.push(speakable) {
             if self.enough {
                 break;
             }
-            let shaped = self.shaper.take(&piece, claims, &self.grounds);
+            let shaped = self.shaper.take(&piece, guardrail, &self.grounds);
             self.enough = shaped.enough;
             pieces.extend(shaped.pieces);
         }

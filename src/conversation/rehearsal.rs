@@ -19,8 +19,8 @@ use super::phrasing::Phrasing;
 use crate::domain::audio::SampleRate;
 use crate::domain::ids::SessionId;
 use crate::domain::stage::EngineTiming;
-use crate::graph::claims::Claims;
-use crate::providers::llm::{Delta, GenerationRequest, GenerationStream, LanguageModel};
+use crate::graph::guardrail::Guardrail;
+use crate::providers::llm::{Ability, Delta, GenerationRequest, GenerationStream, LanguageModel};
 use crate::providers::tts::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech};
 use crate::providers::{BackendStatus, Description, ProviderError};
 
@@ -82,15 +82,15 @@ impl Rehearsals {
         session: SessionId,
         request: GenerationRequest,
         mut phrasing: Phrasing,
-        claims: &Claims,
+        guardrail: &Guardrail,
         delivery: Delivery,
     ) -> Result<(), ProviderError> {
         let _forgotten = Forget { rehearsals: self, session };
         let mut overheard = self.write(session, request).await?;
         let first = loop {
             let pieces = match overheard.recv().await {
-                Some(Some(text)) => phrasing.push(&text, claims),
-                Some(None) => phrasing.finish(true, claims),
+                Some(Some(text)) => phrasing.push(&text, guardrail),
+                Some(None) => phrasing.finish(true, guardrail),
                 None => return Ok(()),
             };
             if let Some(piece) = pieces.into_iter().find(|piece| !piece.spoken.is_empty()) {
@@ -186,7 +186,7 @@ fn same(one: &GenerationRequest, other: &GenerationRequest) -> bool {
     one.messages == other.messages
         && one.max_tokens == other.max_tokens
         && one.sampling == other.sampling
-        && one.grammar == other.grammar
+        && one.format == other.format
         && one.plain == other.plain
         && one.stop == other.stop
 }
@@ -200,6 +200,10 @@ pub(super) struct RehearsedModel(pub(super) Arc<Rehearsals>);
 
 #[async_trait]
 impl LanguageModel for RehearsedModel {
+    fn ability(&self) -> Ability {
+        self.0.llm.ability()
+    }
+
     fn describe(&self) -> Description {
         self.0.llm.describe()
     }
@@ -395,7 +399,8 @@ mod tests {
                 session: Some(self.session),
                 max_tokens: 40,
                 sampling: Sampling::default(),
-                grammar: None,
+                prefix: None,
+                format: None,
                 plain: true,
                 stop: Vec::new(),
                 cancel: CancellationToken::new(),
@@ -404,11 +409,11 @@ mod tests {
 
         /// Rehearses until both words and sound are there, then runs `turn` beside it.
         async fn beside<T>(&self, text: &str, turn: impl Future<Output = T>) -> T {
-            let character = Character::load(None).unwrap();
+            let character = Character::load(None, "en", Ability::Small).unwrap();
             let delivery = Delivery { voice: None, speed: 1.0 };
             let request = self.request(text);
             let rehearsal =
-                self.rehearsals.rehearse(self.session, request, Phrasing::default(), &character.claims, delivery);
+                self.rehearsals.rehearse(self.session, request, Phrasing::new(&character.name, Default::default()), &character.guardrail, delivery);
             tokio::select! {
                 outcome = rehearsal => panic!("it was forgotten: {outcome:?}"),
                 outcome = async {

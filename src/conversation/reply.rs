@@ -15,13 +15,14 @@ use crate::domain::ids::BlobId;
 use crate::domain::memory::RecalledMemory;
 use crate::domain::route::Route;
 use crate::domain::stage::StageTiming;
-use crate::graph::claims::{Claims, Grounds};
+use crate::graph::character::Character;
+use crate::graph::guardrail::Grounds;
 use crate::graph::node::Listener;
 use crate::graph::state::{Said, SpokenSentence};
 use crate::providers::llm::Usage;
 
 pub(super) struct Reply<'a> {
-    claims: &'a Claims,
+    character: &'a Character,
     outbox: Outbox,
     cancel: CancellationToken,
     speak: Speak,
@@ -43,21 +44,21 @@ pub(super) struct Reply<'a> {
 
 impl<'a> Reply<'a> {
     pub(super) fn new(
-        claims: &'a Claims,
+        character: &'a Character,
         outbox: Outbox,
         cancel: CancellationToken,
         speak: Speak,
         voice: Voice,
     ) -> Self {
         Self {
-            claims,
+            character,
             outbox,
             cancel,
             speak,
             voice,
             speaker: None,
             asked_to_hear: false,
-            phrasing: Phrasing::default(),
+            phrasing: Phrasing::new(&character.name, Grounds::default()),
             text: String::new(),
             ends: Vec::new(),
             cut: false,
@@ -131,11 +132,11 @@ impl Listener for Reply<'_> {
     }
 
     fn begin_reply(&mut self, grounds: Grounds) {
-        self.phrasing = Phrasing::new(grounds);
+        self.phrasing = Phrasing::new(&self.character.name, grounds);
     }
 
     async fn write(&mut self, text: &str) -> ControlFlow<()> {
-        let pieces = self.phrasing.push(text, self.claims);
+        let pieces = self.phrasing.push(text, &self.character.guardrail);
         self.send(pieces).await;
         if self.cancel.is_cancelled() {
             self.cut = true;
@@ -144,8 +145,8 @@ impl Listener for Reply<'_> {
         if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn has_said(&self) -> bool {
-        !self.text.is_empty()
+    fn said(&self) -> &str {
+        &self.text
     }
 
     async fn end_reply(&mut self, whole: bool) -> bool {
@@ -153,7 +154,7 @@ impl Listener for Reply<'_> {
             self.cut = true;
         }
         if !self.cut {
-            let pieces = self.phrasing.finish(whole, self.claims);
+            let pieces = self.phrasing.finish(whole, &self.character.guardrail);
             self.send(pieces).await;
         }
         !self.text.is_empty()

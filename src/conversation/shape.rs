@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::graph::claims::{Claims, Grounds};
+use crate::graph::guardrail::{Grounds, Guardrail};
 
 const MOST_SENTENCES: usize = 4;
 const MOST_WORDS: usize = 60;
@@ -46,7 +46,7 @@ struct Open {
 
 impl Shaper {
     /// A clause, a sentence, or a part of a long one.
-    pub(super) fn take(&mut self, piece: &str, claims: &Claims, grounds: &Grounds) -> Shaped {
+    pub(super) fn take(&mut self, piece: &str, guardrail: &Guardrail, grounds: &Grounds) -> Shaped {
         let ends = ends_sentence(piece);
         if self.skipping {
             self.skipping = !ends;
@@ -56,7 +56,7 @@ impl Shaper {
             Some(open) => format!("{}{} {piece}", open.text, open.mark),
             None => piece.to_owned(),
         };
-        if !claims.allows(&sentence, grounds) {
+        if !guardrail.allows(&sentence, grounds) {
             self.skipping = !ends;
             let pieces = self.close().into_iter().collect();
             return Shaped { pieces, enough: self.is_full() };
@@ -88,14 +88,14 @@ impl Shaper {
 
     /// The end of the text, with what the cutter still held. `whole`: the model ended of itself, so that a missing mark
     /// is only a mark; else the last sentence is broken off, and dropped.
-    pub(super) fn finish(&mut self, rest: Option<&str>, whole: bool, claims: &Claims, grounds: &Grounds) -> Vec<Piece> {
+    pub(super) fn finish(&mut self, rest: Option<&str>, whole: bool, guardrail: &Guardrail, grounds: &Grounds) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if let Some(rest) = rest {
             if ends_sentence(rest) {
-                pieces.extend(self.take(rest, claims, grounds).pieces);
+                pieces.extend(self.take(rest, guardrail, grounds).pieces);
             } else if whole {
                 let stem = rest.trim_end_matches(|c: char| !c.is_alphanumeric() && !matches!(c, ')' | '"' | '\''));
-                pieces.extend(self.take(&format!("{stem}."), claims, grounds).pieces);
+                pieces.extend(self.take(&format!("{stem}."), guardrail, grounds).pieces);
             }
         }
         pieces.extend(self.close());
@@ -130,26 +130,28 @@ fn folded(sentence: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::character::Character;
+    use crate::providers::llm::Ability;
 
-    fn claims() -> Claims {
-        Claims::parse(include_str!("../../character/claims.toml")).unwrap()
+    fn guardrail() -> Guardrail {
+        Character::load(None, "en", Ability::Small).unwrap().guardrail
     }
 
     /// The reply's text, what is spoken of it, and whether it was enough before the end.
     fn shaped(pieces: &[&str], rest: Option<&str>, whole: bool) -> (String, Vec<String>, bool) {
-        let (claims, grounds) = (claims(), Grounds::default());
+        let (guardrail, grounds) = (guardrail(), Grounds::default());
         let mut shaper = Shaper::default();
         let mut out = Vec::new();
         let mut enough = false;
         for piece in pieces {
-            let next = shaper.take(piece, &claims, &grounds);
+            let next = shaper.take(piece, &guardrail, &grounds);
             out.extend(next.pieces);
             enough = next.enough;
             if enough {
                 break;
             }
         }
-        out.extend(shaper.finish(rest.filter(|_| !enough), whole, &claims, &grounds));
+        out.extend(shaper.finish(rest.filter(|_| !enough), whole, &guardrail, &grounds));
         let text = out.iter().map(|piece| piece.text.as_str()).collect();
         (text, out.into_iter().map(|piece| piece.spoken).filter(|spoken| !spoken.is_empty()).collect(), enough)
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
@@ -97,7 +96,7 @@ impl Inner {
             return Err(ConversationError::PicturesNotSeen);
         }
         let transcript = async |text: &String| outbox.send(Event::Transcript { text: text.clone(), last: true }).await;
-        let (entered, mut thread, text) = match self.understand(request.input, outbox, cancel).await? {
+        let (entered, mut thread, text) = match self.understand(who.session, request.input, outbox, cancel).await? {
             Understood::Words(text) => {
                 transcript(&text).await;
                 let (entered, mut thread) = self.enter(who).await?;
@@ -120,9 +119,9 @@ impl Inner {
             apology: Lines::fresh(&self.ports.character.lines.broke_off, &[]).to_owned(),
             input_end,
         };
-        let claims = &self.ports.character.claims;
-        let mut reply = Reply::new(claims, outbox.clone(), cancel.clone(), request.speak, voice);
-        let mut context = Context { ports: &self.ports, listener: &mut reply, cancel: cancel.clone() };
+        let mut reply = Reply::new(&self.ports.character, outbox.clone(), cancel.clone(), request.speak, voice);
+        let mut context =
+            Context { ports: &self.ports, listener: &mut reply, cancel: cancel.clone(), hurry: CancellationToken::new() };
         if let Err(error) = self.runner.run(&mut thread, &mut context, Until::Reply).await {
             let error = ConversationError::from(error);
             self.apologise(&mut reply, &error, request.speak).await;
@@ -153,6 +152,7 @@ impl Inner {
 
     async fn understand(
         &self,
+        session: SessionId,
         input: TurnInput,
         outbox: &Outbox,
         cancel: &CancellationToken,
@@ -176,7 +176,7 @@ impl Inner {
                 })
                 .await??;
                 outbox.stage(StageTiming::own(Stage::Decode, decoding.elapsed())).await;
-                self.transcribe(clip, language, outbox, cancel).await?
+                self.transcribe(session, clip, language, outbox, cancel).await?
             }
         };
         let text = text.trim();
@@ -192,6 +192,7 @@ impl Inner {
 
     async fn transcribe(
         &self,
+        session: SessionId,
         clip: Clip,
         language: Option<String>,
         outbox: &Outbox,
@@ -201,9 +202,11 @@ impl Inner {
         let request = TranscriptionRequest {
             clip: Arc::new(clip),
             language: language.or_else(|| self.config.language.clone()),
+            likely: self.languages.last(session),
             cancel: cancel.clone(),
         };
         let heard = self.stt.transcribe(request).await?;
+        self.languages.note(session, &heard);
         outbox.stage(StageTiming::engine(Stage::SpeechToText, heard.timing, listening.elapsed())).await;
         with_words(heard.text)
     }
@@ -235,7 +238,7 @@ impl Inner {
             };
             kept.push(self.ports.blobs.put_blob(blob).await?);
         }
-        self.runner.begin(thread, TurnState::new(who.turn, text.to_owned(), kept, Timestamp::now()));
+        self.runner.begin(thread, TurnState::new(who.turn, text.to_owned(), kept, (self.ports.clock)().timestamp()));
         Ok(())
     }
 
@@ -249,7 +252,7 @@ impl Inner {
         }
         self.settle(thread).await?;
         let message = thread.state.take_back(turn).ok_or(StoreError::NotFound("newest turn"))?;
-        let again = TurnState::new(who.turn, message.text.clone(), message.images, Timestamp::now());
+        let again = TurnState::new(who.turn, message.text.clone(), message.images, (self.ports.clock)().timestamp());
         self.runner.begin(thread, again);
         Ok(message.text)
     }
@@ -258,7 +261,10 @@ impl Inner {
     pub(super) async fn settle(&self, thread: &mut Thread) -> Result<(), ConversationError> {
         if thread.unfinished() && thread.answered() {
             let mut quiet = Quiet::default();
-            if let Err(error) = self.run_rest(thread, &mut quiet).await {
+            // A person waits, or Rose for being ready.
+            let hurry = CancellationToken::new();
+            hurry.cancel();
+            if let Err(error) = self.run_rest(thread, &mut quiet, hurry).await {
                 warn!(error = %error, "what comes after a reply failed twice and is left out");
             }
         }
@@ -268,16 +274,21 @@ impl Inner {
         Ok(())
     }
 
-    async fn run_rest(&self, thread: &mut Thread, quiet: &mut Quiet) -> Result<(), ConversationError> {
+    async fn run_rest(
+        &self,
+        thread: &mut Thread,
+        quiet: &mut Quiet,
+        hurry: CancellationToken,
+    ) -> Result<(), ConversationError> {
         // Nothing of it is the caller's to cancel: the next turn counts on it.
-        let mut context = Context { ports: &self.ports, listener: quiet, cancel: CancellationToken::new() };
+        let mut context = Context { ports: &self.ports, listener: quiet, cancel: CancellationToken::new(), hurry };
         Ok(self.runner.run(thread, &mut context, Until::End).await?)
     }
 
     /// What the person doesn't wait for.
     async fn after_reply(&self, who: Who, entered: Entered, mut thread: Thread) {
         let mut quiet = Quiet::default();
-        if let Err(error) = self.run_rest(&mut thread, &mut quiet).await {
+        if let Err(error) = self.run_rest(&mut thread, &mut quiet, entered.hurry()).await {
             warn!(error = %error, "what comes after the reply failed; the next turn makes up for it");
         }
         if let Err(error) = self.sessions.touch_session(who.session).await {
@@ -357,12 +368,12 @@ impl Listener for Quiet {
         self.stages.push(timing);
     }
     fn generated(&mut self, _: &crate::providers::llm::Usage) {}
-    fn begin_reply(&mut self, _: crate::graph::claims::Grounds) {}
+    fn begin_reply(&mut self, _: crate::graph::guardrail::Grounds) {}
     async fn write(&mut self, _: &str) -> std::ops::ControlFlow<()> {
         std::ops::ControlFlow::Break(())
     }
-    fn has_said(&self) -> bool {
-        false
+    fn said(&self) -> &str {
+        ""
     }
     async fn end_reply(&mut self, _: bool) -> bool {
         false

@@ -1,25 +1,26 @@
-//! Who Rose is: texts and patterns, built in from the folder `character/`, each of which a file of the owner's may
+//! Who speaks: texts and patterns, built in from the folder `character/rose/en`, each of which a file of the owner's may
 //! take the place of.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::claims::{Claims, ClaimsError};
 use super::danger::{DangerError, DangerPatterns};
+use super::guardrail::{Claims, ClaimsError, Guardrail, Guidance, GuidanceError};
 use crate::domain::message::Role;
-use crate::providers::llm::ChatMessage;
+use crate::providers::llm::{Ability, ChatMessage};
 
 pub struct Character {
+    pub name: String,
     /// Who she is and how she speaks.
     pub persona: String,
-    /// Exchanges that show it, the person's and Rose's words in turn.
+    /// Exchanges that show it, the person's and the character's words in turn. None for a model that follows rules.
     pub examples: Vec<ChatMessage>,
     /// How a conversation is summed up.
     pub summarize: String,
     pub lines: Lines,
     pub danger: DangerPatterns,
-    pub claims: Claims,
+    pub guardrail: Guardrail,
 }
 
 /// Prepared words.
@@ -29,6 +30,10 @@ pub struct Lines {
     pub no_image: Vec<String>,
     pub image: Vec<String>,
     pub image_failed: Vec<String>,
+    /// `{what}` is what was forgotten, told to the person's face.
+    pub forgotten: Vec<String>,
+    pub forgotten_all: Vec<String>,
+    pub nothing_to_forget: Vec<String>,
     pub listening: Vec<String>,
     pub busy: Vec<String>,
     pub failed: Vec<String>,
@@ -41,37 +46,95 @@ pub enum CharacterError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("{file} is empty")]
     Empty { file: &'static str },
-    #[error("{file}: a line of the examples begins with neither `Person:` nor `Rose:`, or they don't take turns")]
-    Examples { file: &'static str },
+    #[error("{file}: a line of the examples begins with neither `Person:` nor `{name}:`, or they don't take turns")]
+    Examples { file: &'static str, name: String },
+    #[error("{} is no character's folder: it has neither a character.toml nor a folder `{language}`", path.display())]
+    NoCharacter { path: PathBuf, language: String },
+    #[error("character.toml: {0}")]
+    About(#[source] toml::de::Error),
+    #[error("character.toml: `name` is empty or has more than {MOST_NAME_CHARS} characters")]
+    Name,
     #[error("lines.toml: {0}")]
-    Lines(#[from] toml::de::Error),
+    Lines(#[source] toml::de::Error),
     #[error("lines.toml: `{0}` is empty")]
     NoLine(&'static str),
     #[error("danger.toml: {0}")]
     Danger(#[from] DangerError),
     #[error("claims.toml: {0}")]
     Claims(#[from] ClaimsError),
+    #[error("guidance.toml: {0}")]
+    Guidance(#[from] GuidanceError),
+}
+
+/// A longer one would crowd what is made of it.
+const MOST_NAME_CHARS: usize = 40;
+
+/// What is the same in every language.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct About {
+    name: String,
 }
 
 /// The name of a file of the character, and what is built in.
 macro_rules! built_in {
     ($name:literal) => {
-        ($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/character/", $name)))
+        ($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/character/rose/en/", $name)))
     };
 }
 
+const BUILT_IN_ABOUT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/character/rose/character.toml"));
+
 impl Character {
-    /// The built-in character, with the files that stand in `folder` in its files' places.
+    /// The built-in character, with the files of `own` in its files' places, in this language, for a model of this
+    /// ability.
     ///
     /// # Errors
     /// Where a file can't be read or used; the text names it.
-    pub fn load(folder: Option<&Path>) -> Result<Self, CharacterError> {
-        let (persona, examples) = split_examples(&text(folder, built_in!("persona.txt"))?)?;
-        let lines: Lines = toml::from_str(&text(folder, built_in!("lines.toml"))?)?;
+    pub fn load(own: Option<&Path>, language: &str, ability: Ability) -> Result<Self, CharacterError> {
+        let about = match own {
+            None => None,
+            Some(folder) => read(&folder.join("character.toml"))?,
+        };
+        let folder = own.map(|folder| folder.join(language));
+        if let (Some(path), None, Some(texts)) = (own, &about, &folder)
+            && !texts.is_dir()
+        {
+            return Err(CharacterError::NoCharacter { path: path.to_owned(), language: language.to_owned() });
+        }
+        let about: About = toml::from_str(about.as_deref().unwrap_or(BUILT_IN_ABOUT)).map_err(CharacterError::About)?;
+        let name = about.name.trim().to_owned();
+        if name.is_empty() || name.chars().count() > MOST_NAME_CHARS {
+            return Err(CharacterError::Name);
+        }
+        let source = Source { folder: folder.as_deref(), name: &name };
+        let (persona, examples) = match ability {
+            Ability::Able => (source.text(built_in!("persona.txt"))?, Vec::new()),
+            Ability::Small => split_examples(&source.text(built_in!("persona-small.txt"))?, &name)?,
+        };
+        let claims = match ability {
+            Ability::Able => None,
+            Ability::Small => Some(Claims::parse(&source.text(built_in!("claims.toml"))?)?),
+        };
+        let guidance = Guidance::parse(&source.text(built_in!("guidance.toml"))?, &name)?;
+        let summarize = source.text(built_in!("summarize.txt"))?;
+        let danger = DangerPatterns::parse(&source.text(built_in!("danger.toml"))?)?;
+        let lines = Lines::parse(&source.text(built_in!("lines.toml"))?)?;
+        let guardrail = Guardrail::new(claims, guidance);
+        Ok(Self { persona, examples, summarize, lines, danger, guardrail, name })
+    }
+}
+
+impl Lines {
+    fn parse(text: &str) -> Result<Self, CharacterError> {
+        let lines: Self = toml::from_str(text).map_err(CharacterError::Lines)?;
         for (name, of) in [
             ("no_image", &lines.no_image),
             ("image", &lines.image),
             ("image_failed", &lines.image_failed),
+            ("forgotten", &lines.forgotten),
+            ("forgotten_all", &lines.forgotten_all),
+            ("nothing_to_forget", &lines.nothing_to_forget),
             ("listening", &lines.listening),
             ("busy", &lines.busy),
             ("failed", &lines.failed),
@@ -81,18 +144,9 @@ impl Character {
                 return Err(CharacterError::NoLine(name));
             }
         }
-        Ok(Self {
-            persona,
-            examples,
-            summarize: text(folder, built_in!("summarize.txt"))?.trim().to_owned(),
-            lines,
-            danger: DangerPatterns::parse(&text(folder, built_in!("danger.toml"))?)?,
-            claims: Claims::parse(&text(folder, built_in!("claims.toml"))?)?,
-        })
+        Ok(lines)
     }
-}
 
-impl Lines {
     /// The first of `lines` that is not among the words just `said`, or else the first.
     pub fn fresh<'a>(lines: &'a [String], said: &[&str]) -> &'a str {
         let fresh = lines.iter().find(|line| !said.contains(&line.as_str()));
@@ -100,24 +154,40 @@ impl Lines {
     }
 }
 
-fn text(folder: Option<&Path>, (file, built_in): (&'static str, &str)) -> Result<String, CharacterError> {
-    let text = match folder.map(|folder| folder.join(file)) {
-        None => built_in.to_owned(),
-        Some(path) => match std::fs::read_to_string(&path) {
-            Ok(own) => own,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => built_in.to_owned(),
-            Err(source) => return Err(CharacterError::Read { path, source }),
-        },
-    };
-    if text.trim().is_empty() {
-        return Err(CharacterError::Empty { file });
+/// Where the files of a language come from.
+struct Source<'a> {
+    folder: Option<&'a Path>,
+    name: &'a str,
+}
+
+impl Source<'_> {
+    fn text(&self, (file, built_in): (&'static str, &str)) -> Result<String, CharacterError> {
+        let own = match self.folder {
+            None => None,
+            Some(folder) => read(&folder.join(file))?,
+        };
+        let text = own.as_deref().unwrap_or(built_in).trim();
+        if text.is_empty() {
+            return Err(CharacterError::Empty { file });
+        }
+        Ok(text.replace("{name}", self.name))
     }
-    Ok(text)
+}
+
+/// `None` where there is no such file.
+fn read(path: &Path) -> Result<Option<String>, CharacterError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(CharacterError::Read { path: path.to_owned(), source }),
+    }
 }
 
 /// The persona ends where the first line begins with `Person:`.
-fn split_examples(text: &str) -> Result<(String, Vec<ChatMessage>), CharacterError> {
-    const FILE: &str = "persona.txt";
+fn split_examples(text: &str, name: &str) -> Result<(String, Vec<ChatMessage>), CharacterError> {
+    const FILE: &str = "persona-small.txt";
+    let reply_mark = format!("{name}:");
+    let wrong = || CharacterError::Examples { file: FILE, name: name.to_owned() };
     let mut lines = text.lines().peekable();
     let mut persona = Vec::new();
     while let Some(line) = lines.next_if(|line| !line.starts_with("Person:")) {
@@ -129,19 +199,19 @@ fn split_examples(text: &str) -> Result<(String, Vec<ChatMessage>), CharacterErr
     }
     let mut examples: Vec<ChatMessage> = Vec::new();
     for line in lines.filter(|line| !line.trim().is_empty()) {
-        let (role, said) = match (line.strip_prefix("Person:"), line.strip_prefix("Rose:")) {
+        let (role, said) = match (line.strip_prefix("Person:"), line.strip_prefix(reply_mark.as_str())) {
             (Some(said), _) => (Role::User, said),
             (_, Some(said)) => (Role::Assistant, said),
-            _ => return Err(CharacterError::Examples { file: FILE }),
+            _ => return Err(wrong()),
         };
         let expected = if examples.len().is_multiple_of(2) { Role::User } else { Role::Assistant };
         if role != expected || said.trim().is_empty() {
-            return Err(CharacterError::Examples { file: FILE });
+            return Err(wrong());
         }
         examples.push(ChatMessage::new(role, said.trim()));
     }
     if !examples.len().is_multiple_of(2) {
-        return Err(CharacterError::Examples { file: FILE });
+        return Err(wrong());
     }
     Ok((persona, examples))
 }
@@ -150,40 +220,61 @@ fn split_examples(text: &str) -> Result<(String, Vec<ChatMessage>), CharacterErr
 mod tests {
     use super::*;
 
+    fn load(folder: Option<&Path>, ability: Ability) -> Result<Character, CharacterError> {
+        Character::load(folder, "en", ability)
+    }
+
     #[test]
     fn the_built_in_character_is_whole() {
-        let character = Character::load(None).unwrap();
-        assert!(character.persona.contains("Rose"));
-        assert!((4..=8).contains(&character.examples.len()));
+        let small = load(None, Ability::Small).unwrap();
+        assert!(small.persona.contains("Rose") && small.name == "Rose");
+        assert!((4..=8).contains(&small.examples.len()));
+        let able = load(None, Ability::Able).unwrap();
+        assert!(able.persona.contains("AI") && able.examples.is_empty());
     }
 
     #[test]
     fn a_file_of_ones_own_takes_the_place_of_the_built_in() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("persona.txt"), "You are Basil.\n\nPerson: Hi\nRose: Hello.\n").unwrap();
-        let character = Character::load(Some(folder.path())).unwrap();
-        assert_eq!(character.persona, "You are Basil.");
+        std::fs::create_dir(folder.path().join("en")).unwrap();
+        std::fs::write(folder.path().join("character.toml"), "name = 'Basil'").unwrap();
+        let persona = "You are {name}.\n\nPerson: Hi\nBasil: Hello.\n";
+        std::fs::write(folder.path().join("en/persona-small.txt"), persona).unwrap();
+        let character = load(Some(folder.path()), Ability::Small).unwrap();
+        assert_eq!((character.persona.as_str(), character.name.as_str()), ("You are Basil.", "Basil"));
         assert_eq!(character.examples[1].text, "Hello.");
         assert!(character.summarize.len() > 20, "the other files are the built-in ones");
+        let able = load(Some(folder.path()), Ability::Able).unwrap();
+        assert!(able.persona.starts_with("You are Basil, a healer"), "{}", able.persona);
+    }
+
+    #[test]
+    fn a_folder_without_a_character_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = load(Some(folder.path()), Ability::Able).err().unwrap().to_string();
+        assert!(error.contains("neither a character.toml nor a folder `en`"), "{error}");
     }
 
     #[test]
     fn a_broken_file_is_named() {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("en")).unwrap();
         for (file, wrong, told) in [
-            ("persona.txt", "You are Basil.\nPerson: Hi\n", "persona.txt"),
-            ("persona.txt", "  ", "persona.txt is empty"),
-            ("lines.toml", "busy = 1", "lines.toml"),
-            ("danger.toml", "fillers = []\nidioms = ['(']\nkind = []", "danger.toml"),
+            ("character.toml", "name = ' '", "character.toml"),
+            ("en/persona-small.txt", "You are Rose.\nPerson: Hi\n", "persona-small.txt"),
+            ("en/persona-small.txt", "  ", "persona-small.txt is empty"),
+            ("en/lines.toml", "busy = 1", "lines.toml"),
+            ("en/danger.toml", "fillers = []\nidioms = ['(']\nkind = []", "danger.toml"),
+            ("en/guidance.toml", "guidance = 1", "guidance.toml"),
             (
-                "claims.toml",
+                "en/claims.toml",
                 "asking = 'x'\nrecalling = []\nnever = ['(']\nsupported = []\nacquainted = []",
                 "claims.toml",
             ),
         ] {
             let path = folder.path().join(file);
             std::fs::write(&path, wrong).unwrap();
-            let error = Character::load(Some(folder.path())).err().unwrap().to_string();
+            let error = load(Some(folder.path()), Ability::Small).err().unwrap().to_string();
             assert!(error.contains(told), "{error}");
             std::fs::remove_file(path).unwrap();
         }

@@ -1,5 +1,5 @@
 //! Does a message speak of self-harm or immediate danger? Judged by patterns alone, the same way every time; never
-//! left to a model. The patterns are data: `character/danger.toml`.
+//! left to a model. The patterns are data: `danger.toml` of the character.
 
 use std::collections::BTreeMap;
 

@@ -2,9 +2,9 @@
 
 pub mod builder;
 pub mod character;
-pub mod claims;
 pub mod danger;
 mod error;
+pub mod guardrail;
 pub mod node;
 pub mod nodes;
 pub mod prompt;

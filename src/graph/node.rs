@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::GraphError;
 use super::character::Character;
-use super::claims::Grounds;
+use super::guardrail::Grounds;
 use super::routing::RouteClassifier;
 use super::state::{Said, State};
 use crate::config::{ConversationConfig, LlmConfig};
@@ -63,7 +63,7 @@ pub struct Painter {
 }
 
 /// The person's local time, as far as it is known: the machine's.
-pub type Clock = fn() -> jiff::Zoned;
+pub type Clock = Arc<dyn Fn() -> jiff::Zoned + Send + Sync>;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -96,6 +96,8 @@ pub struct Context<'a> {
     pub listener: &'a mut dyn Listener,
     /// The person interrupted, or went away.
     pub cancel: CancellationToken,
+    /// The next turn waits for this one: what can be done later, or more simply, is.
+    pub hurry: CancellationToken,
 }
 
 /// Who hears of a turn while it runs. The reply's words are cleaned, cut into sentences and spoken behind it.
@@ -115,8 +117,8 @@ pub trait Listener: Send {
     /// The model's words as they come. Waits while the person's side can't take more. `Break`: enough was said.
     async fn write(&mut self, text: &str) -> ControlFlow<()>;
 
-    /// Whether any of the reply was sent, so that it can't be taken back.
-    fn has_said(&self) -> bool;
+    /// What of the reply was sent, and can't be taken back.
+    fn said(&self) -> &str;
 
     /// The model's words are over. Tells whether any of them could be used. `whole` is false where the model was cut
     /// off, so that its last sentence may lack its end.

@@ -21,7 +21,7 @@ const FILL_AFTER_TRIM: f64 = 0.6;
 /// Everything up to and with the newest message.
 pub fn messages(state: &State, character: &Character) -> Vec<ChatMessage> {
     let mut messages = beginning(state, character);
-    for entry in state.shown() {
+    for entry in state.shown().iter().filter(|entry| !entry.hidden) {
         let text = entry.shown_text();
         match messages.last_mut() {
             // Messages without an answer between them are one to the model.
@@ -63,7 +63,8 @@ pub fn fit(state: &mut State, character: &Character, llm: &dyn LanguageModel, re
         newest.prompt_text = Some(cut);
     }
 
-    let costs: Vec<usize> = state.unfolded().iter().map(|entry| cost(entry.shown_text())).collect();
+    let cost_of = |entry: &Entry| if entry.hidden { 0 } else { cost(entry.shown_text()) };
+    let costs: Vec<usize> = state.unfolded().iter().map(cost_of).collect();
     let total = |left_out: usize| costs[left_out.min(costs.len())..].iter().sum::<usize>();
     if total(state.left_out) <= room {
         return;
@@ -107,7 +108,7 @@ mod tests {
     use crate::config::Config;
     use crate::domain::ids::{SessionId, TurnId, UserId};
     use crate::graph::state::{Said, TurnState};
-    use crate::providers::llm::FakeLanguageModel;
+    use crate::providers::llm::{Ability, FakeLanguageModel};
 
     fn model(context_tokens: usize) -> FakeLanguageModel {
         let mut config = Config::defaults(&Default::default()).unwrap().llm.fake;
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_oldest_messages_go_first_and_in_steps() {
-        let character = Character::load(None).unwrap();
+        let character = Character::load(None, "en", Ability::Small).unwrap();
         let model = model(900);
         let mut state = State::new(SessionId::generate(), UserId::generate());
         let mut steps = 0;
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn one_message_that_fills_the_context_is_cut_in_its_middle() {
-        let character = Character::load(None).unwrap();
+        let character = Character::load(None, "en", Ability::Small).unwrap();
         let model = model(900);
         let mut state = State::new(SessionId::generate(), UserId::generate());
         say(&mut state, &format!("first {} last?", "word ".repeat(2000)), None);
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_prompt_begins_with_the_one_before_it() {
-        let character = Character::load(None).unwrap();
+        let character = Character::load(None, "en", Ability::Small).unwrap();
         let mut state = State::new(SessionId::generate(), UserId::generate());
         say(&mut state, "hello", Some("Hello."));
         let before = messages(&state, &character);
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn messages_without_an_answer_become_one() {
-        let character = Character::load(None).unwrap();
+        let character = Character::load(None, "en", Ability::Small).unwrap();
         let mut state = State::new(SessionId::generate(), UserId::generate());
         say(&mut state, "are you", None);
         say(&mut state, "are you there?", None);

@@ -1,16 +1,22 @@
 //! What a conversation remembers of itself between turns and between nodes: versioned, saved as JSON.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::danger::DangerKind;
 use crate::domain::ids::{BlobId, SessionId, TurnId, UserId};
 use crate::domain::memory::Memory;
 use crate::domain::message::{Message, Role};
 use crate::domain::route::Route;
+use crate::language::en::words::content_stems;
+
+/// The share of a matter's words that a text has which speaks of it.
+const SPEAKS_OF: f64 = 0.5;
 
 /// One step each from version `n` to `n + 1`, the first from version 1. The order is history: only append.
 const MIGRATIONS: &[Migration] = &[];
@@ -59,6 +65,9 @@ pub struct Entry {
     /// A note that were left out of later prompts would make the model compute the message and its answer again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_text: Option<String>,
+    /// The model is no longer shown it: the person wished it forgotten.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// For a spoken reply: its sentences and how long each sounds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sentences: Vec<SpokenSentence>,
@@ -163,7 +172,7 @@ impl State {
             interrupted: false,
             timestamp: turn.started_at,
         };
-        self.entries.push(Entry { message, prompt_text, sentences: Vec::new() });
+        self.entries.push(Entry { message, prompt_text, hidden: false, sentences: Vec::new() });
     }
 
     /// Takes the newest message back where it is the person's and reads `text`: it got no reply, and is said again.
@@ -201,7 +210,43 @@ impl State {
             interrupted: said.interrupted,
             timestamp: now,
         };
-        self.entries.push(Entry { message, prompt_text: None, sentences: said.sentences });
+        self.entries.push(Entry { message, prompt_text: None, hidden: false, sentences: said.sentences });
+    }
+
+    /// Shows nothing of what was said so far to the model again.
+    pub fn hide_everything(&mut self) {
+        self.entries.iter_mut().for_each(|entry| entry.hidden = true);
+        self.summary = None;
+    }
+
+    /// Shows nothing to the model again that speaks of any of `matters`: messages, their answers, sentences of the
+    /// summary.
+    pub fn hide(&mut self, matters: &[String]) {
+        let matters: Vec<HashSet<String>> = matters.iter().map(|matter| content_stems(matter).collect()).collect();
+        let speaks_of_it = |text: &str| {
+            let said: HashSet<String> = content_stems(text).collect();
+            matters.iter().any(|matter| {
+                !matter.is_empty() && matter.intersection(&said).count() as f64 >= SPEAKS_OF * matter.len() as f64
+            })
+        };
+        let mut answers_hidden = false;
+        for entry in &mut self.entries {
+            let hidden = speaks_of_it(&entry.message.text)
+                || entry.prompt_text.as_ref().is_some_and(|text| speaks_of_it(text))
+                || (answers_hidden && entry.message.role == Role::Assistant);
+            answers_hidden = hidden && entry.message.role == Role::User;
+            entry.hidden |= hidden;
+        }
+        if let Some(summary) = &self.summary {
+            let kept: String = summary.split_sentence_bounds().filter(|sentence| !speaks_of_it(sentence)).collect();
+            self.summary = Some(kept.trim().to_owned()).filter(|kept| !kept.is_empty());
+        }
+    }
+
+    /// Shows nothing of the current turn to the model again.
+    pub fn hide_current_turn(&mut self) {
+        let Some(turn) = self.turn.as_ref().map(|turn| turn.id) else { return };
+        self.entries.iter_mut().filter(|entry| entry.message.turn_id == turn).for_each(|entry| entry.hidden = true);
     }
 
     /// As JSON, with the version beside the fields.

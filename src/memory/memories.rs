@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
+use jiff::Zoned;
+use tokio_util::sync::CancellationToken;
+
 use super::MemoryError;
 use super::extraction::{Extracted, Extractor};
+use super::judgement::{Judge, JudgementError, MOST_NOTES, Operation, Told};
 use super::reconcile::{Step, reconcile};
 use crate::config::MemoryConfig;
 use crate::domain::embedding::Embedding;
 use crate::domain::ids::{SessionId, UserId};
 use crate::domain::memory::{Memory, RecalledMemory};
 use crate::domain::stage::EngineTiming;
+use crate::language::en::dates;
 use crate::providers::embeddings::Embedder;
+use crate::providers::llm::LanguageModel;
 use crate::store::{MemoryChange, MemoryStore, NewMemory};
 
 /// What a message's nearness counts for, the newest first: what was said last is what the turn is about, and the
@@ -20,12 +26,27 @@ const WEIGHTS: [f32; 3] = [1.0, 0.85, 0.7];
 /// Stored memories that a new one is compared with.
 const COMPARED: usize = 5;
 
+/// Cosine below which a memory has nothing to do with what is said.
+const BEARS_ON: f32 = 0.15;
+
 /// Policy over one store and one embedder. Every call names the user, and touches no one else's memories.
 pub struct Memories {
     pub(super) store: Arc<dyn MemoryStore>,
     pub(super) embedder: Arc<dyn Embedder>,
     extractor: Extractor,
+    /// `None`: the rules judge.
+    pub(super) judge: Option<Judge>,
     config: MemoryConfig,
+}
+
+/// Something that a person said, to be considered.
+#[derive(Debug, Clone, Copy)]
+pub struct Said<'a> {
+    /// In one of Rose's own sessions, or elsewhere.
+    pub session: Option<SessionId>,
+    pub message: &'a str,
+    /// When, in the person's time zone.
+    pub at: &'a Zoned,
 }
 
 /// What a turn may draw on.
@@ -38,17 +59,27 @@ pub struct Recalled {
     pub timing: EngineTiming,
 }
 
-/// A memory that `consider` wrote.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
-    pub memory: Memory,
-    /// It took the place of an older one, which it corrects.
-    pub corrected: bool,
-}
-
 impl Memories {
-    pub fn new(store: Arc<dyn MemoryStore>, embedder: Arc<dyn Embedder>, config: MemoryConfig) -> Self {
-        Self { store, extractor: Extractor::new(Arc::clone(&embedder)), embedder, config }
+    /// `judge` judges what is worth keeping; without it the rules do. `name` is the character's, whom the person may
+    /// speak to by it.
+    pub fn new(
+        store: Arc<dyn MemoryStore>,
+        embedder: Arc<dyn Embedder>,
+        judge: Option<Arc<dyn LanguageModel>>,
+        name: &str,
+        config: MemoryConfig,
+    ) -> Self {
+        let extractor = Extractor::new(Arc::clone(&embedder), name);
+        Self { store, embedder, extractor, judge: judge.map(Judge::new), config }
+    }
+
+    /// Lets the judge compute what its prompts begin with.
+    pub async fn prepare(&self) {
+        if let Some(judge) = &self.judge
+            && let Err(error) = judge.prepare().await
+        {
+            tracing::debug!(error = %error, "the judgement's prompts were not prepared");
+        }
     }
 
     /// What this person told that the last of `recent_messages` (oldest first) call to mind.
@@ -74,24 +105,80 @@ impl Memories {
         Ok(Recalled { memories: found, newest: embedded.embeddings.into_iter().next(), timing: embedded.timing })
     }
 
-    /// Keeps what the person's own `message` says of them, if it says anything. What is known already is not stored
-    /// twice; what contradicts a memory takes its place. `session` is where it was said, if it was in one of Rose's own.
+    /// Keeps what a person's own words say of them, if they say anything. What is known already is not stored twice;
+    /// what contradicts a memory takes its place. Where the judge fails, answers otherwise than asked, or `hurry` says
+    /// that someone waits, the rules judge. Returns what was written.
     ///
     /// # Errors
     /// Where the embedder or the store fails; what was written before stays.
     pub async fn consider(
         &self,
         user: UserId,
-        session: impl Into<Option<SessionId>>,
-        message: &str,
-    ) -> Result<Vec<Kept>, MemoryError> {
-        let session = session.into();
-        let extracted = self.extractor.extract(message).await?;
-        let mut kept = Vec::new();
-        for new in extracted {
-            kept.extend(self.keep(user, session, new).await?);
+        said: Said<'_>,
+        hurry: CancellationToken,
+    ) -> Result<Vec<Memory>, MemoryError> {
+        if let Some(judge) = &self.judge {
+            let statements = self.extractor.statements(said.message);
+            if statements.is_empty() {
+                return Ok(Vec::new());
+            }
+            let known = self.bearing_on(user, &statements).await?;
+            let told = Told { statements: &statements, known: &known, at: said.at };
+            match judge.changes(&told, hurry).await {
+                Ok(operations) => return self.apply(user, said.session, operations).await,
+                Err(JudgementError::Provider(crate::providers::ProviderError::Cancelled)) => {
+                    tracing::debug!("the next turn waits: the rules judge what was said");
+                }
+                Err(error) => tracing::warn!(error = %error, "no judgement of what was said: the rules judge it"),
+            }
         }
-        Ok(kept)
+        let mut written = Vec::new();
+        for mut new in self.extractor.extract(said.message).await? {
+            new.text = dates::make_absolute(&new.text, said.at);
+            written.extend(self.keep(user, said.session, new).await?);
+        }
+        Ok(written)
+    }
+
+    /// The memories that the statements may bear on, nearest first.
+    async fn bearing_on(&self, user: UserId, statements: &[String]) -> Result<Vec<Memory>, MemoryError> {
+        let embedded = self.embedder.embed(statements.to_vec()).await?;
+        let mut found: Vec<RecalledMemory> = Vec::new();
+        for embedding in &embedded.embeddings {
+            for near in self.store.nearest_memories(user, embedding, COMPARED).await? {
+                match found.iter_mut().find(|other| other.memory.id == near.memory.id) {
+                    Some(other) => other.score = other.score.max(near.score),
+                    None => found.push(near),
+                }
+            }
+        }
+        found.retain(|memory| memory.score >= BEARS_ON);
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(MOST_NOTES);
+        Ok(found.into_iter().map(|recalled| recalled.memory).collect())
+    }
+
+    async fn apply(
+        &self,
+        user: UserId,
+        session: Option<SessionId>,
+        operations: Vec<Operation>,
+    ) -> Result<Vec<Memory>, MemoryError> {
+        let mut written = Vec::new();
+        for operation in operations {
+            match operation {
+                Operation::Add { memory_type, text } => {
+                    written.extend(self.keep(user, session, Extracted { text, memory_type }).await?);
+                }
+                Operation::Update { id, memory_type, text } => {
+                    let embedding = self.embed(&text).await?;
+                    let change = MemoryChange { text, memory_type, embedding };
+                    written.push(self.store.change_memory(user, id, change).await?);
+                }
+                Operation::Delete { id } => self.store.delete_memory(user, id).await?,
+            }
+        }
+        Ok(written)
     }
 
     async fn keep(
@@ -99,16 +186,15 @@ impl Memories {
         user: UserId,
         session: Option<SessionId>,
         new: Extracted,
-    ) -> Result<Option<Kept>, MemoryError> {
+    ) -> Result<Option<Memory>, MemoryError> {
         let embedding = self.embed(&new.text).await?;
         let near = self.store.nearest_memories(user, &embedding, COMPARED).await?;
-        match reconcile(&new.text, &near, self.config.duplicate) {
-            Step::Skip => Ok(None),
+        Ok(match reconcile(&new.text, &near, self.config.duplicate) {
+            Step::Skip => None,
             Step::Replace { id, text } => {
                 let embedding = if text == new.text { embedding } else { self.embed(&text).await? };
                 let change = MemoryChange { text, memory_type: new.memory_type, embedding };
-                let memory = self.store.change_memory(user, id, change).await?;
-                Ok(Some(Kept { memory, corrected: true }))
+                Some(self.store.change_memory(user, id, change).await?)
             }
             Step::Store => {
                 let memory = NewMemory {
@@ -118,9 +204,9 @@ impl Memories {
                     memory_type: new.memory_type,
                     embedding,
                 };
-                Ok(Some(Kept { memory: self.store.insert_memory(memory).await?, corrected: false }))
+                Some(self.store.insert_memory(memory).await?)
             }
-        }
+        })
     }
 
     pub(super) async fn embed(&self, text: &str) -> Result<Embedding, MemoryError> {

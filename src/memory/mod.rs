@@ -2,10 +2,13 @@
 
 mod error;
 mod extraction;
+mod forget;
+mod judgement;
 mod memories;
 mod owner;
 mod reconcile;
 
 pub use error::MemoryError;
 pub use extraction::{Extracted, Extractor, MAX_CHARS};
-pub use memories::{Kept, Memories, Recalled};
+pub use forget::Forgotten;
+pub use memories::{Memories, Recalled, Said};

@@ -26,6 +26,8 @@ pub enum WeightsError {
     Manifest { origin: String, reason: String },
     #[error("the model {name} could not be pulled: {}", listed(.failures))]
     Pull { name: String, failures: Vec<(String, SourceError)> },
+    #[error("{} has {} free, fetching takes up to {}; make room, or set models.dir to another disk", .path.display(), gigabytes(*.free_bytes), gigabytes(*.needed_bytes))]
+    NoRoom { path: PathBuf, free_bytes: u64, needed_bytes: u64 },
     #[error("the model {name} has no source for this platform ({platform})")]
     NoSource { name: String, platform: String },
     #[error("the model {name} could not be converted: {source}")]
@@ -39,6 +41,11 @@ impl WeightsError {
     pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| WeightsError::Io { path: path.to_owned(), doing, source }
     }
+}
+
+/// As people read sizes of models.
+pub fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
 }
 
 fn listed(failures: &[(String, SourceError)]) -> String {

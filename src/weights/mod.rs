@@ -12,6 +12,7 @@ mod own;
 mod progress;
 mod pull;
 mod receipt;
+mod room;
 mod source;
 mod store;
 
@@ -21,10 +22,11 @@ use std::path::{Path, PathBuf};
 pub use capability::Capability;
 pub use checksum::{Sha256, Sum};
 pub use convert::{ConversionError, ctranslate2_to_ggml};
-pub use error::WeightsError;
+pub use error::{WeightsError, gigabytes};
 pub use manifest::{Manifest, Model, ModelFile, ModelSet};
 pub use progress::Progress;
 pub use pull::{Outcome, Pulled};
+pub use room::{Room, nearest_existing};
 pub use source::{HubConfig, PackageClients, SourceError};
 pub use store::{ModelState, ModelStore};
 

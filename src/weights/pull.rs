@@ -10,7 +10,8 @@ use super::convert::ctranslate2_to_ggml;
 use super::manifest::{Conversion, Model, Source, platform};
 use super::source::{self, Fetcher, HubConfig, SourceError};
 use super::store::Trust;
-use super::{ModelStore, Progress, WeightsError};
+use super::error::gigabytes;
+use super::{ModelStore, Progress, Room, WeightsError};
 
 /// What became of one model.
 #[derive(Debug)]
@@ -36,9 +37,18 @@ impl ModelStore {
     /// Brings every model that the sets and names stand for. One that fails does not keep the others away.
     ///
     /// # Errors
-    /// `Unknown`, before anything is fetched.
+    /// `Unknown` and `NoRoom`, before anything is fetched.
     pub fn pull(&self, names: &[String], hub: &HubConfig, progress: &Progress) -> Result<Vec<Pulled>, WeightsError> {
         let models = self.models(names)?;
+        let room = self.room(&models)?;
+        if room.absent_bytes > 0 {
+            let (absent, free) = (gigabytes(room.absent_bytes), gigabytes(room.free_bytes));
+            progress.say(&format!("{absent} to fetch; {free} free"));
+        }
+        if !room.suffices() {
+            let Room { free_bytes, needed_bytes, .. } = room;
+            return Err(WeightsError::NoRoom { path: self.dir.clone(), free_bytes, needed_bytes });
+        }
         let fetcher = Fetcher::new(hub, &self.dir, progress);
         let pull = |model: &Model| {
             let outcome = self.pull_one(model, &fetcher, progress);

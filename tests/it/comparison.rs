@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use rose::config::{Config, Overrides};
 use serde_json::Value;
 
 use crate::support::cloud;
@@ -11,10 +10,11 @@ use crate::support::cloud;
 const SPEECH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/speech");
 
 fn bench(folder: &Path, arguments: &[&str]) -> Output {
-    let models = Config::load(&Overrides::default()).expect("valid settings").models.dir;
+    let models = crate::support::settings::tiny().models.dir;
     Command::new(env!("CARGO_BIN_EXE_rose"))
         .arg("bench")
         .args(arguments)
+        .args(["--models", "tiny"])
         .arg("--models-dir")
         .arg(std::path::absolute(models).expect("a folder"))
         .current_dir(folder)

@@ -338,11 +338,15 @@ impl Stream {
     fn transcribe(&self, (clip, before): (Clip, String)) -> Transcript {
         let inner = Arc::clone(&self.inner);
         let request = self.request(clip);
+        let session = self.hearing.session;
         Box::pin(async move {
             let begun = Instant::now();
             loop {
                 match inner.stt.transcribe(request.clone()).await {
-                    Ok(heard) => return Ok((joined(before, &heard.text), heard.timing)),
+                    Ok(heard) => {
+                        inner.languages.note(session, &heard);
+                        return Ok((joined(before, &heard.text), heard.timing));
+                    }
                     Err(ProviderError::Busy { .. }) if begun.elapsed() < BUSY_FOR => {
                         tokio::time::sleep(BUSY_PAUSE).await;
                     }
@@ -354,7 +358,12 @@ impl Stream {
 
     fn request(&self, clip: Clip) -> TranscriptionRequest {
         let language = self.hearing.language.clone().or_else(|| self.inner.config.language.clone());
-        TranscriptionRequest { clip: Arc::new(clip), language, cancel: self.link.cancel.child_token() }
+        TranscriptionRequest {
+            clip: Arc::new(clip),
+            language,
+            likely: self.inner.languages.last(self.hearing.session),
+            cancel: self.link.cancel.child_token(),
+        }
     }
 
     /// In a pause, and every now and then, one at a time. What is overtaken by a long pause is given up.
@@ -385,7 +394,10 @@ impl Stream {
     fn take_partial(&mut self, outcome: Result<Transcription, ProviderError>) {
         let Some(Partial { covers, before, .. }) = self.partial.take() else { return };
         let text = match outcome {
-            Ok(transcription) => joined(before, &transcription.text),
+            Ok(transcription) => {
+                self.inner.languages.note(self.hearing.session, &transcription);
+                joined(before, &transcription.text)
+            }
             // The next one may fare better, and the last one is asked for with patience.
             Err(error) => return tracing::debug!(error = %error, "what was said so far was not transcribed"),
         };

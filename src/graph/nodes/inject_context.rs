@@ -7,9 +7,10 @@ use jiff::Zoned;
 use crate::domain::message::Role;
 use crate::domain::stage::{EngineTiming, Stage};
 use crate::graph::GraphError;
-use crate::graph::node::{Context, Node};
+use crate::graph::node::{Context, Node, Ports};
 use crate::graph::prompt;
 use crate::graph::state::State;
+use crate::providers::llm::Ability;
 
 pub(super) const NAME: &str = "inject_context";
 
@@ -27,7 +28,7 @@ impl Node for InjectContext {
 
     async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
         let ports = context.ports;
-        let note = note(state, &(ports.clock)());
+        let note = note(state, ports);
         let text = &state.current_turn().text;
         let prompt_text = (!note.is_empty()).then(|| format!("({})\n{text}", note.join(" ")));
         state.record_message(prompt_text);
@@ -37,10 +38,17 @@ impl Node for InjectContext {
 }
 
 /// Sentences, the most important one last: next to the message is where a small model reads best.
-fn note(state: &mut State, now: &Zoned) -> Vec<String> {
+fn note(state: &mut State, ports: &Ports) -> Vec<String> {
     let mut note = Vec::new();
-    let time = time_of_day(now);
-    if state.noted_time.as_ref() != Some(&time) && speaks_of_time(&state.current_turn().text) {
+    let now = (ports.clock)();
+    let (time, due) = match ports.llm.ability() {
+        Ability::Small => (time_of_day(&now), speaks_of_time(&state.current_turn().text)),
+        // At the beginning too: it knows when not to speak of it.
+        Ability::Able => {
+            (date_and_time(&now), state.noted_time.is_none() || speaks_of_time(&state.current_turn().text))
+        }
+    };
+    if due && state.noted_time.as_ref() != Some(&time) {
         note.push(format!("It is {time}."));
         state.noted_time = Some(time);
     }
@@ -55,11 +63,13 @@ fn note(state: &mut State, now: &Zoned) -> Vec<String> {
         .iter()
         .map(|memory| to_their_face(&memory.text))
         // What the prompt shows already is told again only where the person asks: then it should stand near.
-        .filter(|line| asks || !state.shown().iter().any(|entry| entry.shown_text().contains(line.as_str())))
+        .filter(|line| asks || !state.shown().iter().any(|entry| !entry.hidden && entry.shown_text().contains(line.as_str())))
         .collect();
     // The nearest comes first; it goes next to the message.
     known.reverse();
     note.extend(known_line(&known));
+    let guidance = ports.character.guardrail.guidance();
+    note.extend(guidance.asked(&state.current_turn().text).map(|topic| topic.note.clone()));
     note
 }
 
@@ -74,13 +84,25 @@ fn known_line(known: &[String]) -> Option<String> {
 }
 
 fn time_of_day(now: &Zoned) -> String {
-    let part = match now.hour() {
+    format!("{} {}", now.strftime("%A"), part_of_day(now))
+}
+
+/// "Wednesday, 4 March 2026, 18:20 in the evening"
+fn date_and_time(now: &Zoned) -> String {
+    let part = match part_of_day(now) {
+        "night" => "at night".to_owned(),
+        part => format!("in the {part}"),
+    };
+    format!("{} {part}", now.strftime("%A, %-d %B %Y, %H:%M"))
+}
+
+fn part_of_day(now: &Zoned) -> &'static str {
+    match now.hour() {
         5..12 => "morning",
         12..17 => "afternoon",
         17..22 => "evening",
         _ => "night",
-    };
-    format!("{} {part}", now.strftime("%A"))
+    }
 }
 
 /// Whether the time bears on the message. Told in every turn, it becomes what a small model talks about.
@@ -130,7 +152,7 @@ fn is_question(text: &str) -> bool {
 
 /// "Their sister is called Ana." → "Your sister is called Ana.": as Rose would say it, so that a small model can say it
 /// as it stands. Memories speak of the person as "they", which takes the same verbs as "you".
-fn to_their_face(memory: &str) -> String {
+pub(super) fn to_their_face(memory: &str) -> String {
     let mut words = Vec::new();
     for word in memory.split_whitespace() {
         let start = word.find(char::is_alphabetic).unwrap_or(word.len());
@@ -175,6 +197,8 @@ mod tests {
             let now: Zoned = format!("2025-06-03T{time}[UTC]").parse().unwrap();
             assert_eq!(time_of_day(&now), format!("Tuesday {part}"));
         }
+        let now: Zoned = "2026-03-04T18:20[UTC]".parse().unwrap();
+        assert_eq!(date_and_time(&now), "Wednesday, 4 March 2026, 18:20 in the evening");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::domain::stage::{EngineTiming, Stage};
 use crate::graph::GraphError;
 use crate::graph::node::{Context, Node};
 use crate::graph::state::State;
+use crate::memory::Said;
 
 pub(super) const NAME: &str = "inject_memories";
 
@@ -26,7 +27,12 @@ impl Node for InjectMemories {
     }
 
     async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
-        context.ports.memories.consider(state.user, state.session, &state.current_turn().text).await?;
+        let ports = context.ports;
+        let turn = state.current_turn();
+        let now = (ports.clock)();
+        let at = turn.started_at.to_zoned(now.time_zone().clone());
+        let said = Said { session: Some(state.session), message: &turn.text, at: &at };
+        ports.memories.consider(state.user, said, context.hurry.clone()).await?;
         Ok(EngineTiming::default())
     }
 }

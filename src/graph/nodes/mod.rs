@@ -4,6 +4,7 @@ mod answer_danger;
 mod answer_image;
 mod check_danger;
 mod extract_memories;
+mod forget;
 mod inject_context;
 mod inject_memories;
 mod respond;
@@ -14,6 +15,7 @@ pub use answer_danger::AnswerDanger;
 pub use answer_image::AnswerImage;
 pub use check_danger::CheckDanger;
 pub use extract_memories::ExtractMemories;
+pub use forget::Forget;
 pub use inject_context::{InjectContext, known_of_them};
 pub use inject_memories::InjectMemories;
 pub use respond::{Respond, grounds, request as reply_request};
@@ -33,6 +35,7 @@ pub fn turn_graph() -> Result<Graph, InvalidGraph> {
         .start(check_danger::NAME)
         .node(CheckDanger)
         .node(AnswerDanger)
+        .node(Forget)
         .node(ExtractMemories)
         .node(Route)
         .node(AnswerImage)
@@ -40,7 +43,8 @@ pub fn turn_graph() -> Result<Graph, InvalidGraph> {
         .node(Respond)
         .node(InjectMemories)
         .node(Summarize)
-        .branch(check_danger::NAME, by_danger, &[answer_danger::NAME, extract_memories::NAME])
+        .branch(check_danger::NAME, by_danger, &[answer_danger::NAME, forget::NAME])
+        .branch(forget::NAME, by_answer, &[summarize::NAME, extract_memories::NAME])
         .edge(answer_danger::NAME, summarize::NAME)
         .edge(extract_memories::NAME, route::NAME)
         .branch(route::NAME, by_route, &[answer_image::NAME, inject_context::NAME])
@@ -54,7 +58,13 @@ pub fn turn_graph() -> Result<Graph, InvalidGraph> {
 
 fn by_danger(state: &State) -> &'static str {
     let danger = state.turn.as_ref().and_then(|turn| turn.danger);
-    if danger.is_some() { answer_danger::NAME } else { extract_memories::NAME }
+    if danger.is_some() { answer_danger::NAME } else { forget::NAME }
+}
+
+/// A wish to forget is answered by what forgets.
+fn by_answer(state: &State) -> &'static str {
+    let answered = state.turn.as_ref().is_some_and(|turn| turn.answered);
+    if answered { summarize::NAME } else { extract_memories::NAME }
 }
 
 fn by_route(state: &State) -> &'static str {

@@ -13,7 +13,7 @@ use crate::domain::message::Role;
 use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::graph::GraphError;
 use crate::graph::character::Lines;
-use crate::graph::claims::{Claims, Grounds};
+use crate::graph::guardrail::{Basis, Grounds, Guardrail, plain};
 use crate::graph::node::{Context, Node, Ports, Settings};
 use crate::graph::prompt;
 use crate::graph::state::State;
@@ -23,7 +23,13 @@ use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationRequest, Usage
 pub(super) const NAME: &str = "respond";
 
 /// How often the model may try when nothing of what it says can be used.
-const ATTEMPTS: u32 = 2;
+const ATTEMPTS: u32 = 3;
+
+/// A cold model would only write the same again.
+const TEMPERATURE_OF_A_RETRY: f32 = 0.8;
+
+/// Replies whose sentences are not said again.
+const RECENT_REPLIES: usize = 8;
 
 pub struct Respond;
 
@@ -42,7 +48,7 @@ impl Node for Respond {
         let mut spent = EngineTiming::default();
         let mut usable = false;
         for attempt in 0..ATTEMPTS {
-            context.listener.begin_reply(grounds(state, &context.ports.character.claims));
+            context.listener.begin_reply(grounds(state, &context.ports.character.guardrail));
             let (timing, any) = attempt_reply(state, context, &messages, attempt).await?;
             spent.queued += timing.queued;
             spent.inference += timing.inference;
@@ -51,15 +57,37 @@ impl Node for Respond {
                 break;
             }
         }
-        if !usable && !context.cancel.is_cancelled() {
-            let said: Vec<&str> = prompt::replies(&state.entries).take(2).collect();
-            let line = Lines::fresh(&context.ports.character.lines.listening, &said);
-            context.listener.recite(line, line).await;
+        if !context.cancel.is_cancelled() {
+            complete(state, context, usable).await;
         }
         let said = context.listener.deliver().await;
         state.record_reply(said, (context.ports.clock)().timestamp());
         Ok(spent)
     }
+}
+
+/// Adds what the model left out: a word at all, or what guidance asks of the reply.
+async fn complete(state: &State, context: &mut Context<'_>, usable: bool) {
+    let character = &context.ports.character;
+    let recent: Vec<&str> = prompt::replies(&state.entries).take(2).collect();
+    let mut missing = Vec::new();
+    for topic in character.guardrail.guidance().asked(&state.current_turn().text) {
+        if !topic.is_met_by(context.listener.said()) {
+            missing.push(fresh_line(&topic.lines, &recent));
+        }
+    }
+    if missing.is_empty() && !usable {
+        missing.push(Lines::fresh(&character.lines.listening, &recent));
+    }
+    for line in missing {
+        context.listener.recite(line, line).await;
+    }
+}
+
+/// The first of `lines` that none of the `recent` replies holds, or else the first.
+fn fresh_line<'a>(lines: &'a [String], recent: &[&str]) -> &'a str {
+    let fresh = lines.iter().find(|line| !recent.iter().any(|reply| reply.contains(line.as_str())));
+    fresh.or_else(|| lines.first()).map_or("", String::as_str)
 }
 
 async fn prompt_with_images(state: &State, ports: &Ports) -> Result<Vec<ChatMessage>, GraphError> {
@@ -87,22 +115,33 @@ pub fn request(
         session: Some(state.session),
         max_tokens: settings.max_reply_tokens,
         sampling: settings.sampling,
-        grammar: None,
+        prefix: None,
+        format: None,
         plain: true,
         stop: vec!["\nPerson:".into(), "\nUser:".into()],
         cancel,
     }
 }
 
-/// Everything that Rose really knows of this person now.
-pub fn grounds(state: &State, claims: &Claims) -> Grounds {
-    let told = state.entries.iter().filter(|entry| entry.message.role == Role::User);
-    let told = told.map(|entry| entry.message.text.as_str());
+/// What the reply that is due is judged by.
+pub fn grounds(state: &State, guardrail: &Guardrail) -> Grounds {
+    let told = state.entries.iter().filter(|entry| entry.message.role == Role::User && !entry.hidden);
     let turn = state.current_turn();
-    let remembered = turn.memories.iter().map(|memory| memory.text.as_str());
-    // The message that is answered stands in the entries too.
-    let acquainted = state.entries.len() > 1 || !turn.memories.is_empty();
-    claims.grounds(told, remembered, acquainted)
+    let recent = if asks_to_repeat(&turn.text) { 0 } else { RECENT_REPLIES };
+    guardrail.grounds(&Basis {
+        told: told.map(|entry| entry.message.text.as_str()).collect(),
+        remembered: turn.memories.iter().map(|memory| memory.text.as_str()).collect(),
+        // The message that is answered stands in the entries too.
+        acquainted: state.entries.len() > 1 || !turn.memories.is_empty(),
+        replies: prompt::replies(&state.entries).take(recent).collect(),
+    })
+}
+
+/// "Say that again", "what did you say?": then the same words are the right ones.
+fn asks_to_repeat(text: &str) -> bool {
+    const WORDS: [&str; 5] = ["again", "repeat", "pardon", "what did you say", "did not hear"];
+    let plain = plain(text);
+    WORDS.iter().any(|words| format!(" {plain} ").contains(&format!(" {words} ")))
 }
 
 /// One reply of the model's, and whether any of it could be used.
@@ -115,10 +154,13 @@ async fn attempt_reply(
     // The reply may end before the turn does.
     let enough = context.cancel.child_token();
     let mut request = request(state, &context.ports.settings, messages.to_vec(), enough.clone());
-    request.sampling.seed = request.sampling.seed.map(|seed| seed.wrapping_add(attempt));
+    if attempt > 0 {
+        request.sampling.seed = request.sampling.seed.map(|seed| seed.wrapping_add(attempt));
+        request.sampling.temperature = request.sampling.temperature.max(TEMPERATURE_OF_A_RETRY);
+    }
     let started = Instant::now();
     let ports = context.ports;
-    let grounds = || grounds(state, &ports.character.claims);
+    let grounds = || grounds(state, &ports.character.guardrail);
     let outcome = match generate(request, context, &enough, started, grounds).await {
         Err(ProviderError::Cancelled) => Outcome { usage: None, whole: false, failed: None },
         other => other?,
@@ -168,7 +210,7 @@ async fn generate(
                 }
             }
             // Nothing of it was said yet, so the next backend answers as if it had been the first.
-            Ok(Delta::Again) if !context.listener.has_said() => context.listener.begin_reply(grounds()),
+            Ok(Delta::Again) if context.listener.said().is_empty() => context.listener.begin_reply(grounds()),
             Ok(Delta::Again) => break,
             Ok(Delta::Done(usage)) => {
                 let whole = usage.finish == Finish::Stop;

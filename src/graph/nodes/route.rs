@@ -23,7 +23,7 @@ impl Node for Route {
 
     async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
         let turn = state.current_turn_mut();
-        let route = context.ports.routes.route(&turn.text);
+        let route = context.ports.routes.route(&turn.text, context.cancel.clone()).await;
         turn.route = route;
         context.listener.routed(route).await;
         Ok(EngineTiming::default())

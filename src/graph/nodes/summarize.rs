@@ -25,6 +25,8 @@ const MOST_WORDS: usize = 110;
 const MOST_TOKENS: usize = 160;
 /// Of the words that carry meaning, the share that must come from what was summed up.
 const LEAST_GROUNDED: f64 = 0.6;
+/// So many times the usual number of messages may wait for a summary, while the next turn follows at once each time.
+const MOST_PUT_OFF: usize = 2;
 /// Words of one message that an extractive summary takes.
 const WORDS_OF_A_MESSAGE: usize = 16;
 
@@ -49,12 +51,21 @@ impl Node for Summarize {
         if state.unfolded().len() <= settings.summarize_after {
             return Ok(EngineTiming::default());
         }
+        // Later will do; but not for ever.
+        let waited_for = context.hurry.is_cancelled();
+        if waited_for && state.unfolded().len() <= settings.summarize_after * MOST_PUT_OFF {
+            return Ok(EngineTiming::default());
+        }
         let fold = state.unfolded().len() - settings.keep_messages;
         let older = &state.unfolded()[..fold];
         let before = state.summary.as_deref().unwrap_or_default();
-        let (written, timing) = match write(before, older, context.ports, context.cancel.clone()).await {
+        let written = match waited_for {
+            true => Ok((String::new(), EngineTiming::default())),
+            false => write(before, older, context.ports, context.hurry.clone()).await,
+        };
+        let (written, timing) = match written {
             Ok(written) => written,
-            Err(ProviderError::Cancelled) => return Err(ProviderError::Cancelled.into()),
+            Err(ProviderError::Cancelled) => return Ok(EngineTiming::default()),
             Err(error) => {
                 warn!(error = %error, "the model could not sum up; the summary is made of the person's own sentences");
                 (String::new(), EngineTiming::default())
@@ -85,7 +96,8 @@ async fn write(
         session: None,
         max_tokens: MOST_TOKENS,
         sampling: Sampling { temperature: 0.0, ..ports.settings.sampling },
-        grammar: None,
+        prefix: None,
+        format: None,
         plain: true,
         stop: Vec::new(),
         cancel,
@@ -100,8 +112,8 @@ fn material(before: &str, older: &[Entry], ports: &Ports) -> String {
     let fixed = ports.llm.count_tokens(&ports.character.summarize) + ports.llm.count_tokens(before);
     let mut left = room.saturating_sub(fixed);
     let mut lines = Vec::new();
-    for entry in older.iter().rev() {
-        let who = if entry.message.role == Role::Assistant { "Rose" } else { "Person" };
+    for entry in older.iter().rev().filter(|entry| !entry.hidden) {
+        let who = if entry.message.role == Role::Assistant { &ports.character.name } else { "Person" };
         let line = format!("{who}: {}", entry.message.text);
         let cost = ports.llm.count_tokens(&line) + 2;
         if cost > left {
@@ -156,7 +168,8 @@ fn runs_in_circles(text: &str) -> bool {
 
 /// The person's own sentences behind what the last summary says, the newest kept where not all have room.
 fn extract(before: &str, older: &[Entry], most_words: usize) -> String {
-    let said = older.iter().filter(|entry| entry.message.role == Role::User).map(|entry| {
+    let told = older.iter().filter(|entry| entry.message.role == Role::User && !entry.hidden);
+    let said = told.map(|entry| {
         let words: Vec<&str> = entry.message.text.split_whitespace().take(WORDS_OF_A_MESSAGE).collect();
         format!("\"{}\"", words.join(" ").trim_end_matches(['.', ',', ';']))
     });
@@ -202,6 +215,7 @@ mod tests {
                     timestamp: Timestamp::UNIX_EPOCH,
                 },
                 prompt_text: None,
+                hidden: false,
                 sentences: Vec::new(),
             })
             .collect()

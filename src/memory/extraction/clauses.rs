@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn hesitation_goes() {
-        let rules = Rules::embedded();
+        let rules = Rules::embedded("Rose");
         assert_eq!(clean("Well, I, uh, I run every,  um, morning.", &rules), "Well, I run every, morning.");
         assert_eq!(clean("i'm, you know, a nurse", &rules), "I am, a nurse");
     }

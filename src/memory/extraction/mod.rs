@@ -40,6 +40,7 @@ impl std::fmt::Debug for Extracted {
 
 pub struct Extractor {
     rules: Rules,
+    name: String,
     embedder: Arc<dyn Embedder>,
     /// Embedded when first needed, so that start-up doesn't wait for them.
     prototypes: OnceCell<Prototypes>,
@@ -58,8 +59,9 @@ struct Judged {
 }
 
 impl Extractor {
-    pub fn new(embedder: Arc<dyn Embedder>) -> Self {
-        Self { rules: Rules::embedded(), embedder, prototypes: OnceCell::new() }
+    /// `name` is the character's, whom the person may speak to by it.
+    pub fn new(embedder: Arc<dyn Embedder>, name: &str) -> Self {
+        Self { rules: Rules::embedded(name), name: name.to_owned(), embedder, prototypes: OnceCell::new() }
     }
 
     /// # Errors
@@ -71,7 +73,39 @@ impl Extractor {
         }
         let mut judged = self.judge(&text);
         self.settle_doubts(&mut judged).await?;
-        Ok(joined(judged))
+        Ok(joined(judged, &self.name))
+    }
+
+    /// The sentences that may tell something of the person, in their own words without hesitation: no questions, no
+    /// quotations, suppositions, secrets or jokes taken back. In other languages than English, what has no question mark.
+    pub(super) fn statements(&self, message: &str) -> Vec<String> {
+        let text = clauses::clean(message, &self.rules);
+        if self.rules.silences(&text) || self.rules.silences(&one_line(message)) {
+            return Vec::new();
+        }
+        let mut statements = Vec::new();
+        for sentence in clauses::sentences(&text) {
+            if self.rules.greeted(sentence.text).is_some() {
+                statements.push(format!("{}.", sentence.text));
+                continue;
+            }
+            let opened = self.rules.open(sentence.text);
+            let remembered = self.rules.told_to_remember(opened);
+            let statement = remembered.unwrap_or(opened);
+            if self.rules.no_statement(statement) {
+                continue;
+            }
+            let tail = self.rules.question_tail(statement);
+            let statement = &statement[..tail.unwrap_or(statement.len())];
+            let statement = match sentence.asked && remembered.is_none() && tail.is_none() {
+                true => before_the_question(statement),
+                false => statement,
+            };
+            if statement.split_whitespace().count() >= 2 {
+                statements.push(format!("{}.", statement.trim_end_matches([',', ' '])));
+            }
+        }
+        statements
     }
 
     /// Every clause of every statement; those that no rule fits have no verdict yet.
@@ -162,7 +196,7 @@ impl Extractor {
 }
 
 /// The kept clauses; one that refers back is joined to the kept one before it.
-fn joined(judged: Vec<Judged>) -> Vec<Extracted> {
+fn joined(judged: Vec<Judged>, name: &str) -> Vec<Extracted> {
     let mut kept: Vec<(String, Keep, Option<String>)> = Vec::new();
     let mut last_was_kept = false;
     for clause in judged {
@@ -186,7 +220,7 @@ fn joined(judged: Vec<Judged>) -> Vec<Extracted> {
     }
     kept.into_iter()
         .filter_map(|(said, keep, text)| {
-            let text = text.map_or_else(|| third_person::third_person(&said), |text| third_person::sentence(&text));
+            let text = text.map_or_else(|| third_person::third_person(&said, name), |text| third_person::sentence(&text));
             Some(Extracted { text, memory_type: keep.memory_type()? })
         })
         .collect()
@@ -201,6 +235,13 @@ fn core(text: &str) -> Option<&str> {
         .expect("a pattern of this file is valid")
     });
     CORE.captures(text)?.name("core").map(|core| core.as_str())
+}
+
+/// "My cat is ill" of "My cat is ill, what can I do".
+fn before_the_question(sentence: &str) -> &str {
+    let clauses = clauses::clauses(sentence);
+    let last = clauses.last().map_or(0, |last| last.text.as_ptr() as usize - sentence.as_ptr() as usize);
+    &sentence[..if clauses.len() > 1 { last } else { 0 }]
 }
 
 fn speaks_of_self(text: &str) -> bool {

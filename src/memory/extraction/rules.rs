@@ -24,6 +24,7 @@ struct Raw {
     question_tails: Vec<String>,
     unreal: Vec<String>,
     quotations: Vec<String>,
+    secrets: Vec<String>,
     words: BTreeMap<String, Vec<String>>,
     dropped: Vec<RawDropped>,
     greeting: Vec<RawGreeting>,
@@ -110,6 +111,7 @@ pub(super) struct Rules {
     question_tail: Regex,
     unreal: RegexSet,
     quotations: RegexSet,
+    secrets: RegexSet,
     greetings: Vec<Greeting>,
     rules: Vec<Rule>,
     /// Whom the person may speak of next as "he", "she", "it" or "they".
@@ -118,8 +120,11 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn embedded() -> Self {
-        let raw: Raw = toml::from_str(RULES).expect(VALID);
+    /// `name` is the character's.
+    pub(super) fn embedded(name: &str) -> Self {
+        let mut raw: Raw = toml::from_str(RULES).expect(VALID);
+        raw.words.insert("character".into(), vec![regex::escape(name)]);
+        raw.words.entry("soon".into()).or_default().push(regex::escape(name));
         let words = Words::new(&raw.words);
         let relatives = |list: &str| {
             words.regex(&format!(
@@ -144,6 +149,7 @@ impl Rules {
             question_tail: words.regex(&format!(r"[\s,]+(?:{})\b", raw.question_tails.join("|"))),
             unreal: words.set(&raw.unreal),
             quotations: words.set(&raw.quotations),
+            secrets: words.set(&raw.secrets),
             greetings: raw
                 .greeting
                 .into_iter()
@@ -178,11 +184,12 @@ impl Rules {
         self.silences.is_match(message)
     }
 
-    /// Whether a sentence says nothing of the person: a question, a supposition, someone else's words.
+    /// Whether a sentence says nothing of the person: a question, a supposition, someone else's words, a secret.
     pub(super) fn no_statement(&self, sentence: &str) -> bool {
         (self.questions.is_match(sentence) && !self.not_questions.is_match(sentence))
             || self.unreal.is_match(sentence)
             || self.quotations.is_match(sentence)
+            || self.secrets.is_match(sentence)
     }
 
     /// The sentence without the words said before the point.

@@ -20,11 +20,11 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The statement as one sentence of someone else's, of at most [`MAX_CHARS`] characters.
-pub(super) fn third_person(statement: &str) -> String {
-    sentence(&WORDS.replace_all(statement, |found: &Captures<'_>| other(found, statement)))
+pub(super) fn third_person(statement: &str, name: &str) -> String {
+    sentence(&WORDS.replace_all(statement, |found: &Captures<'_>| other(found, statement, name)))
 }
 
-fn other(found: &Captures<'_>, statement: &str) -> String {
+fn other(found: &Captures<'_>, statement: &str, name: &str) -> String {
     if let Some(be) = found.name("be") {
         let be = match be.as_str().to_lowercase().as_str() {
             "am" => "are",
@@ -46,11 +46,11 @@ fn other(found: &Captures<'_>, statement: &str) -> String {
         "my" | "our" => "their",
         "mine" | "ours" => "theirs",
         "myself" | "ourselves" => "themselves",
-        "you" => "Rose",
-        "you're" => "Rose is",
-        "you've" => "Rose has",
+        "you" => name,
+        "you're" => return format!("{name} is"),
+        "you've" => return format!("{name} has"),
         "yourself" => "herself",
-        _ => "Rose's",
+        _ => return format!("{name}'s"),
     }
     .to_owned()
 }
@@ -82,13 +82,13 @@ mod tests {
             ("I'd rather you kept your answers short", "They'd rather Rose kept Rose's answers short."),
             ("our home is ours", "Their home is theirs."),
         ] {
-            assert_eq!(third_person(said), kept);
+            assert_eq!(third_person(said, "Rose"), kept);
         }
     }
 
     #[test]
     fn a_memory_is_short() {
-        let kept = third_person(&"I love żółw ".repeat(100));
+        let kept = third_person(&"I love żółw ".repeat(100), "Rose");
         assert!(kept.chars().count() <= MAX_CHARS);
         assert!(kept.ends_with('.'));
     }

@@ -11,7 +11,7 @@ use futures::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::stop::{Scanned, StopScanner};
-use super::{ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, Usage};
+use super::{Ability, ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, Usage};
 use crate::config::FakeLlmConfig;
 use crate::domain::ids::SessionId;
 use crate::domain::message::Role;
@@ -67,6 +67,10 @@ impl LanguageModel for FakeLanguageModel {
         Description { backend: BACKEND, model: "fake".into() }
     }
 
+    fn ability(&self) -> Ability {
+        Ability::Small
+    }
+
     fn context_tokens(&self) -> usize {
         self.config.context_tokens
     }
@@ -80,8 +84,8 @@ impl LanguageModel for FakeLanguageModel {
     }
 
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
-        if request.grammar.is_some() {
-            return Err(invalid("it can't keep to a grammar".into()));
+        if request.format.is_some() {
+            return Err(invalid("it can't keep to a format".into()));
         }
         let prompt = self.prompt(&request)?;
         let place = self.place()?;

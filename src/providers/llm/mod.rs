@@ -97,6 +97,11 @@ pub trait LanguageModel: Send + Sync {
     /// Exact where the model is local, an estimate that errs high elsewhere.
     fn count_tokens(&self, text: &str) -> usize;
 
+    /// How far its judgement goes.
+    fn ability(&self) -> Ability {
+        Ability::Able
+    }
+
     /// Whether words that nobody may come to hear cost nothing but this machine's time, so that a reply may be begun
     /// before it is sure to be wanted.
     fn writes_ahead(&self) -> bool {
@@ -111,8 +116,8 @@ pub trait LanguageModel: Send + Sync {
     /// Starts a reply. Dropping the stream, or cancelling the request's token, stops generation at the next token.
     ///
     /// # Errors
-    /// `Busy` at once when the queue is full, `InvalidInput` where the prompt doesn't fit the context or the grammar
-    /// doesn't parse, else as [`ProviderError`].
+    /// `Busy` at once when the queue is full, `InvalidInput` where the prompt doesn't fit the context or the format
+    /// can't be kept to, else as [`ProviderError`].
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError>;
 
     /// Works ahead: computes the prompt of the request's session without generating, so that the next
@@ -144,15 +149,38 @@ impl ChatMessage {
     }
 }
 
+/// What a model can be trusted with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ability {
+    /// Below a billion parameters: it follows examples rather than rules, claims what it can't know, and judges nothing.
+    Small,
+    /// It follows rules, and judges what it is asked to judge.
+    Able,
+}
+
+/// What a reply must look like, for each kind of backend. Both must allow the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplyFormat {
+    /// GBNF with the rule `root`, for the local engine:
+    /// <https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md>.
+    pub grammar: String,
+    /// JSON Schema of an object, for services:
+    /// <https://platform.openai.com/docs/guides/structured-outputs>.
+    pub schema: serde_json::Value,
+}
+
 #[derive(Clone)]
 pub struct GenerationRequest {
     pub messages: Vec<ChatMessage>,
     /// Requests of one session share a prompt cache; `None` for one-off questions.
     pub session: Option<SessionId>,
+    /// For a one-off question whose messages begin as others' do: names that beginning, which then stays in a cache of
+    /// its own.
+    pub prefix: Option<&'static str>,
     pub max_tokens: usize,
     pub sampling: Sampling,
-    /// GBNF. Backends that can't constrain their output answer `InvalidInput`.
-    pub grammar: Option<String>,
+    /// Backends that can't constrain their output answer `InvalidInput`.
+    pub format: Option<ReplyFormat>,
     /// The reply is to be spoken: no brackets, asterisks and other marks of markup. Backends that can't see to it while
     /// they write leave it to whoever makes the text speakable.
     pub plain: bool,

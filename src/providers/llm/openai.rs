@@ -60,6 +60,10 @@ impl OpenAiLanguageModel {
         if let Some(seed) = request.sampling.seed {
             body["seed"] = seed.into();
         }
+        if let Some(format) = &request.format {
+            let schema = json!({"name": "reply", "strict": true, "schema": format.schema});
+            body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
+        }
         if !request.stop.is_empty() {
             body["stop"] = request.stop.iter().take(MOST_STOPS).cloned().collect();
         }
@@ -104,10 +108,6 @@ impl LanguageModel for OpenAiLanguageModel {
 
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
         let backend = self.service.backend();
-        if request.grammar.is_some() {
-            let reason = "it can't keep to a grammar".into();
-            return Err(ProviderError::InvalidInput { backend, reason });
-        }
         let prompt: usize = request.messages.iter().map(|message| self.count_tokens(&message.text)).sum();
         if prompt == 0 || prompt >= self.context_tokens {
             let reason = format!("the prompt has about {prompt} tokens, the context holds {}", self.context_tokens);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 
-use super::{Delta, GenerationRequest, GenerationStream, LanguageModel};
+use super::{Ability, Delta, GenerationRequest, GenerationStream, LanguageModel};
 use crate::providers::{BackendStatus, Description, ProviderError};
 
 /// Falls back silently until the first piece of a reply has come, after it with [`Delta::Again`].
@@ -44,6 +44,11 @@ impl LanguageModel for Ordered {
     /// The highest count of any of them.
     fn count_tokens(&self, text: &str) -> usize {
         self.all().map(|backend| backend.count_tokens(text)).max().unwrap_or(0)
+    }
+
+    /// Of the backend that is tried first: the character's texts are chosen for it.
+    fn ability(&self) -> Ability {
+        self.first.ability()
     }
 
     fn sees_pictures(&self) -> bool {

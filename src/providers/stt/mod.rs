@@ -53,6 +53,8 @@ pub struct TranscriptionRequest {
     pub clip: Arc<Clip>,
     /// ISO 639-1; `None` lets the model judge.
     pub language: Option<String>,
+    /// Where the model judges: what the conversation was heard in before, which is listened for first.
+    pub likely: Option<String>,
     pub cancel: CancellationToken,
 }
 

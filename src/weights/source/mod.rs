@@ -50,12 +50,20 @@ impl SourceError {
 pub(super) fn describe(source: &Source) -> String {
     match &source.place {
         Place::Hub { repository, .. } => format!("hub {repository}"),
-        Place::Pip { packages, .. } => format!("pip {}", packages.join(" ")),
-        Place::Npm { packages } => format!("npm {}", packages.join(" ")),
+        Place::Pip { packages, .. } => format!("pip {}", listed(packages)),
+        Place::Npm { packages } => format!("npm {}", listed(packages)),
         Place::File => {
             let paths: Vec<&str> = source.takes.values().flat_map(|take| &take.paths).map(String::as_str).collect();
             format!("file {}", paths.join(" "))
         }
+    }
+}
+
+/// All of a few; of many the first, and how many more.
+fn listed(packages: &[String]) -> String {
+    match packages {
+        [first, _, _, _, ..] => format!("{first} and {} more", packages.len() - 1),
+        few => few.join(" "),
     }
 }
 

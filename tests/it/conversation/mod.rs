@@ -1,6 +1,5 @@
 //! Whole conversations, through the room's own door.
 
-mod everyday;
 mod long;
 mod services;
 

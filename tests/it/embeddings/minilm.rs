@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rose::config::{Config, Overrides};
+use rose::config::{Config};
 use rose::domain::embedding::Embedding;
 use rose::providers::ProviderError;
 use rose::providers::embeddings::{Embedder, MiniLm, build};
 use rose::weights::{Capability, ModelStore};
 
 fn config() -> Config {
-    Config::load(&Overrides::default()).expect("valid settings")
+    crate::support::settings::tiny()
 }
 
 /// The set's model, loaded once for all tests.

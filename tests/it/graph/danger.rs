@@ -35,7 +35,7 @@ impl Expected {
 }
 
 fn patterns() -> DangerPatterns {
-    DangerPatterns::parse(include_str!("../../../character/danger.toml")).expect("the built-in patterns")
+    DangerPatterns::parse(include_str!("../../../character/rose/en/danger.toml")).expect("the built-in patterns")
 }
 
 fn judge(name: &str, labelled: &str) {

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use rose::config::{Config, LocalLlmConfig, Overrides};
+use rose::config::{Config, LocalLlmConfig};
 use rose::domain::ids::SessionId;
 use rose::domain::message::Role;
 use rose::providers::ProviderError;
-use rose::providers::llm::{ChatMessage, Delta, Finish, LanguageModel, LlamaLanguageModel};
+use rose::providers::llm::{ChatMessage, Delta, Finish, LanguageModel, LlamaLanguageModel, ReplyFormat};
 use rose::weights::{Capability, ModelStore};
 
 use super::contract::contract;
 use super::{Room, answer, ask, piece};
 
 fn local(room: Room) -> Arc<dyn LanguageModel> {
-    let config = Config::load(&Overrides::default()).expect("settings");
+    let config = crate::support::settings::tiny();
     let store = ModelStore::open(&config.models).expect("the model store");
     let installed = store.installed(Capability::Llm, &config.llm.local.model).expect("run `rose models pull tiny`");
     let weights = installed.file("weights").expect("a model has weights");
@@ -29,11 +29,15 @@ fn local(room: Room) -> Arc<dyn LanguageModel> {
 
 contract!(local);
 
+fn format(grammar: &str) -> ReplyFormat {
+    ReplyFormat { grammar: grammar.into(), schema: serde_json::Value::Null }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_to_a_grammar() {
     let model = local(Room::default());
     let mut request = ask("Is the sky blue on a clear day?");
-    request.grammar = Some(r#"root ::= "{\"answer\": \"" ("yes" | "no") "\"}""#.into());
+    request.format = Some(format(r#"root ::= "{\"answer\": \"" ("yes" | "no") "\"}""#));
     let reply = answer(&model, request).await;
     assert!(["{\"answer\": \"yes\"}", "{\"answer\": \"no\"}"].contains(&reply.text.as_str()), "{}", reply.text);
     assert_eq!(reply.usage.finish, Finish::Stop);
@@ -42,7 +46,7 @@ async fn keeps_to_a_grammar() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refuses_a_grammar_that_does_not_parse() {
     let mut request = ask("Hello.");
-    request.grammar = Some("root ::= \"unclosed".into());
+    request.format = Some(format("root ::= \"unclosed"));
     assert!(matches!(local(Room::default()).stream(request).await, Err(ProviderError::InvalidInput { .. })));
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rose::config::{Config, Overrides};
 use rose::domain::ids::{SessionId, UserId};
 use rose::domain::memory::MemoryType;
-use rose::memory::{Memories, MemoryError};
+use rose::memory::{Memories, MemoryError, Said};
 use rose::store::{MemoryFilter, SessionStore, SqliteStore, StoreError};
+use tokio_util::sync::CancellationToken;
 
 struct Fixture {
     memories: Memories,
@@ -19,7 +20,7 @@ fn fixture() -> Fixture {
     let overrides = Overrides { data_dir: Some(folder.path().to_owned()), ..Overrides::default() };
     let config = Config::defaults(&overrides).expect("defaults are valid");
     let store = SqliteStore::open(&config.data).expect("a new store");
-    let memories = Memories::new(Arc::new(store.clone()), crate::embeddings::local(), config.memory);
+    let memories = Memories::new(Arc::new(store.clone()), crate::embeddings::local(), None, "Rose", config.memory);
     Fixture { memories, store, _folder: folder }
 }
 
@@ -32,7 +33,8 @@ impl Fixture {
     async fn say(&self, user: UserId, messages: &[&str]) {
         for message in messages {
             let session = self.session(user).await;
-            self.memories.consider(user, session, message).await.expect("a store that works");
+            let said = Said { session: Some(session), message, at: &jiff::Zoned::now() };
+            self.memories.consider(user, said, CancellationToken::new()).await.expect("a store that works");
         }
     }
 

@@ -103,7 +103,7 @@ impl Tally {
 async fn finds_what_a_person_would_keep() {
     let labelled: Labelled =
         toml::from_str(include_str!("../../fixtures/labelled/memory.toml")).expect("the labels are TOML");
-    let extractor = Extractor::new(crate::embeddings::local());
+    let extractor = Extractor::new(crate::embeddings::local(), "Rose");
     let [mut dev, mut test, mut later_dev, mut later_test, mut whole] = [const { Tally::NONE }; 5];
     let mut faults = String::new();
     for message in labelled.message.iter().filter(|message| message.earlier.is_empty()) {

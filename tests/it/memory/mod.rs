@@ -1,6 +1,7 @@
 //! What Rose remembers, with the real embeddings in the real store.
 
 #[cfg(feature = "candle")]
+mod judgement;
 mod kept;
 #[cfg(feature = "candle")]
 mod labelled;

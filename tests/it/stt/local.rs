@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rose::config::{Config, ModelReference, Overrides};
+use rose::config::{Config, ModelReference};
 use rose::domain::word_error_rate::word_error_rate;
 use rose::providers::stt::{SpeechToText, build};
 use rose::providers::{BuildError, ProviderError};
@@ -15,7 +15,7 @@ use crate::audio::{made, original, sounds};
 use crate::vad::local_detector;
 
 fn load(change: impl FnOnce(&mut Config)) -> Result<Arc<dyn SpeechToText>, BuildError> {
-    let mut config = Config::load(&Overrides::default()).expect("valid settings");
+    let mut config = crate::support::settings::tiny();
     change(&mut config);
     let models = ModelStore::open(&config.models).expect("a models folder");
     build(&config.stt, &models, Some(&local_detector()))

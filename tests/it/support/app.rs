@@ -25,7 +25,7 @@ pub struct TestApp {
 fn settings(data: &TempDir) -> Config {
     let overrides =
         Overrides { bind: Some("127.0.0.1:0".into()), data_dir: Some(data.path().to_owned()), ..Overrides::default() };
-    Config::load(&overrides).expect("the settings are valid")
+    super::settings::tiny_with(overrides)
 }
 
 impl TestApp {

@@ -34,7 +34,7 @@ impl ServeProcess {
     /// What it said on stderr, where it ended instead of becoming ready.
     pub fn try_start(data: &Path, engines: Engines, environment: &[(&str, &str)]) -> Result<Self, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rose"));
-        command.args(["serve", "--bind", "127.0.0.1:0", "--data-dir"]).arg(data);
+        command.args(["serve", "--models", "tiny", "--bind", "127.0.0.1:0", "--data-dir"]).arg(data);
         if engines == Engines::Fake {
             for port in ["STT", "LLM", "TTS", "EMBEDDINGS", "VAD"] {
                 command.env(format!("ROSE__{port}__BACKENDS"), "fake");

@@ -8,3 +8,4 @@ pub mod person;
 pub mod qdrant;
 pub mod recordings;
 pub mod service;
+pub mod settings;

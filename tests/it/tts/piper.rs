@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rose::config::{Config, LocalTtsConfig, ModelReference, Overrides};
+use rose::config::{Config, LocalTtsConfig, ModelReference};
 use rose::providers::tts::{Piper, Rendering, TextToSpeech, build};
 use rose::weights::{Capability, ModelStore};
 
@@ -10,7 +10,7 @@ use super::contract::contract;
 use super::{STORY, chunk, say, spoken};
 
 fn load(settings: &LocalTtsConfig, rendering: Rendering) -> Arc<dyn TextToSpeech> {
-    let config = Config::load(&Overrides::default()).expect("valid settings");
+    let config = crate::support::settings::tiny();
     let models = ModelStore::open(&config.models).expect("a models folder");
     let voice = models.installed(Capability::TextToSpeech, &ModelReference::FromSet).expect("the voice is installed");
     let runtime =
@@ -30,7 +30,7 @@ fn piper(places: usize) -> Arc<dyn TextToSpeech> {
 pub(crate) fn local() -> Arc<dyn TextToSpeech> {
     static LOCAL: OnceLock<Arc<dyn TextToSpeech>> = OnceLock::new();
     Arc::clone(LOCAL.get_or_init(|| {
-        let config = Config::load(&Overrides::default()).expect("valid settings");
+        let config = crate::support::settings::tiny();
         let models = ModelStore::open(&config.models).expect("a models folder");
         build(&config.tts, &models).expect("the voice is installed")
     }))
@@ -94,7 +94,7 @@ async fn it_is_understood() {
     use rose::domain::word_error_rate::word_error_rate;
     use rose::providers::stt::{TranscriptionRequest, build};
 
-    let config = Config::load(&Overrides::default()).expect("valid settings");
+    let config = crate::support::settings::tiny();
     let models = ModelStore::open(&config.models).expect("a models folder");
     let listener = build(&config.stt, &models, None).expect("the speech-to-text model is installed");
     for text in [
@@ -106,6 +106,7 @@ async fn it_is_understood() {
         let request = TranscriptionRequest {
             clip: Arc::new(resample(&clip, SampleRate::SPEECH)),
             language: Some("en".into()),
+            likely: None,
             cancel: tokio_util::sync::CancellationToken::new(),
         };
         let heard = listener.transcribe(request).await.expect("a transcription").text;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rose::config::{Config, Overrides};
+use rose::config::{Config};
 use rose::domain::audio::SampleRate;
 use rose::providers::vad::{SpeechThresholds, VoiceActivityDetector, build, speech_spans};
 use rose::weights::ModelStore;
@@ -15,7 +15,7 @@ use crate::audio::{original, sounds};
 pub(crate) fn local() -> Arc<dyn VoiceActivityDetector> {
     static LOCAL: OnceLock<Arc<dyn VoiceActivityDetector>> = OnceLock::new();
     Arc::clone(LOCAL.get_or_init(|| {
-        let config = Config::load(&Overrides::default()).expect("valid settings");
+        let config = crate::support::settings::tiny();
         let models = ModelStore::open(&config.models).expect("a models folder");
         build(&config.vad, &models).expect("the voice activity model is installed")
     }))

@@ -1,6 +1,6 @@
 //! CTranslate2 to ggml: the published file comes out, and damaged input is told from good.
 
-use rose::config::{Config, ModelReference, Overrides};
+use rose::config::{Config, ModelReference};
 use rose::weights::{Capability, ConversionError, ModelStore, ctranslate2_to_ggml};
 
 use super::ctranslate2::{self, F16, F32, I8, Model};
@@ -15,7 +15,7 @@ fn convert(model: &[u8], vocabulary: &str) -> Result<Vec<u8>, ConversionError> {
 /// again, byte for byte.
 #[test]
 fn the_published_file_comes_out() {
-    let config = Config::load(&Overrides::default()).unwrap();
+    let config = crate::support::settings::tiny();
     let store = ModelStore::open(&config.models).unwrap();
     let name = ModelReference::Named("whisper-tiny.en".into());
     let installed = store.installed(Capability::SpeechToText, &name).expect("`rose models pull tiny` has been run");

@@ -21,6 +21,7 @@ fn config(place: &Place) -> Config {
         models_dir: Some(place.dir()),
         data_dir: Some(place.folder.path().join("data")),
         bind: Some("127.0.0.1:0".into()),
+        model_set: Some("tiny".into()),
         ..Overrides::default()
     };
     Config::defaults(&overrides).unwrap()
@@ -103,7 +104,8 @@ fn the_doctor_names_what_is_missing_and_what_mends_it() {
 
 #[test]
 fn the_doctor_is_content_where_everything_is_there() {
-    let mut config = Config::load(&Overrides { bind: Some("127.0.0.1:0".into()), ..Overrides::default() }).unwrap();
+    let overrides = Overrides { bind: Some("127.0.0.1:0".into()), ..Overrides::default() };
+    let mut config = crate::support::settings::tiny_with(overrides);
     config.data.dir = std::env::temp_dir();
     let (out, result) = run(&config, &["doctor"]);
     assert_eq!(result, Ok(()), "{out}");

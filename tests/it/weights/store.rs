@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rose::config::{Config, ModelReference, Overrides};
+use rose::config::{Config, ModelReference};
 use rose::weights::{Capability, ModelState, ModelStore, WeightsError};
 
 use super::{Lines, Place, content, from_file, model, no_hub, open};
@@ -216,7 +216,7 @@ fn files_of_another_kind_are_refused() {
 /// What `rose models pull tiny` brought.
 #[test]
 fn every_model_of_the_tiny_set_is_what_it_should_be() {
-    let config = Config::load(&Overrides::default()).unwrap();
+    let config = crate::support::settings::tiny();
     let store = ModelStore::open(&config.models).unwrap();
     let names: Vec<&str> = store.manifest().sets["tiny"].names().collect();
     assert_eq!(names.len(), 7);

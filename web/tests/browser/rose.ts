@@ -26,7 +26,7 @@ export class Rose {
     const binary = process.env.ROSE_BIN ?? path.join(repository, "target/release/rose");
     // The second time at the same address, so that the open page finds it again.
     const bind = this.url ? new URL(this.url).host : "127.0.0.1:0";
-    const child = spawn(binary, ["serve", "--bind", bind, "--data-dir", this.data], { cwd: repository, env: { ...process.env, ...this.settings } });
+    const child = spawn(binary, ["serve", "--models", "tiny", "--bind", bind, "--data-dir", this.data], { cwd: repository, env: { ...process.env, ...this.settings } });
     this.child = child;
     this.url = await new Promise((resolve, reject) => {
       let said = "";

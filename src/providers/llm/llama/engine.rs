@@ -21,6 +21,9 @@ use crate::providers::llm::Finish;
 /// The most that one step computes.
 const STEP_TOKENS: usize = 256;
 
+/// For the beginnings of one-off questions, beside the sessions' cells.
+const PREFIX_CELLS: usize = 4096;
+
 /// How long a step may take while others speak, and while nobody does: cancelling waits for at most this.
 const BESIDE_SPEECH: Duration = Duration::from_millis(60);
 const ALONE: Duration = Duration::from_millis(250);
@@ -55,7 +58,7 @@ impl Engine {
         let context = Context::new(
             Arc::clone(&model),
             ContextSettings {
-                cells: number(settings.context_tokens * settings.sessions)?,
+                cells: number(settings.context_tokens * settings.sessions + PREFIX_CELLS)?,
                 sequences: number(Slots::count(settings.sessions))?,
                 batch_tokens: number(STEP_TOKENS)?,
                 threads: i32::try_from(settings.threads).map_err(|_| failed("too many threads".into()))?,
@@ -184,7 +187,7 @@ impl Engine {
         jobs.sort_by_key(Job::is_ahead);
         for job in jobs {
             if !job.is_ahead() {
-                let same = |sequence: &Sequence| sequence.job.is_ahead() && sequence.job.session == job.session;
+                let same = |sequence: &Sequence| sequence.job.is_ahead() && sequence.job.owner == job.owner;
                 if let Some(at) = self.running.iter().position(same) {
                     self.end(at, Finish::Cancelled);
                 }
@@ -194,7 +197,7 @@ impl Engine {
                     self.end(at, Finish::Cancelled);
                 }
             }
-            let slot = if self.running.len() < self.sessions { self.slots.take(job.session) } else { None };
+            let slot = if self.running.len() < self.sessions { self.slots.take(job.owner) } else { None };
             match slot {
                 Some(slot) => self.begin(job, slot),
                 None => self.waiting.push_back(job),

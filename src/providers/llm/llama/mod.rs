@@ -26,7 +26,8 @@ use self::engine::{Engine, EngineSettings};
 use self::prompt::{Prompt, Prompter};
 use self::reply::Reply;
 use self::sequence::{Job, Kind, ReplyJob};
-use super::{ChatMessage, GenerationRequest, GenerationStream, LanguageModel};
+use self::slots::Owner;
+use super::{Ability, ChatMessage, GenerationRequest, GenerationStream, LanguageModel};
 use crate::config::LocalLlmConfig;
 use crate::domain::message::Role;
 use crate::providers::{Description, ProviderError};
@@ -38,6 +39,9 @@ const PIECES_AHEAD: usize = 32;
 
 /// A slot's context where the config names none.
 const DEFAULT_CONTEXT: usize = 4096;
+
+/// Smaller models judge no better than the patterns do.
+const ABLE_FROM_PARAMETERS: u64 = 1_000_000_000;
 
 /// Prompts longer than this are tokenised off the async threads.
 const LONG_PROMPT_BYTES: usize = 16 * 1024;
@@ -133,7 +137,7 @@ impl LlamaLanguageModel {
     ) -> Result<(), ProviderError> {
         let job = Job {
             prompt,
-            session: request.session,
+            owner: request.session.map(Owner::Session).or(request.prefix.map(Owner::Prefix)),
             cancel: request.cancel.clone(),
             submitted: Instant::now(),
             span: Span::current(),
@@ -159,6 +163,10 @@ impl LanguageModel for LlamaLanguageModel {
         self.prompter.count(text)
     }
 
+    fn ability(&self) -> Ability {
+        if self.model.n_params() < ABLE_FROM_PARAMETERS { Ability::Small } else { Ability::Able }
+    }
+
     fn writes_ahead(&self) -> bool {
         true
     }
@@ -169,15 +177,15 @@ impl LanguageModel for LlamaLanguageModel {
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
         let prompt = self.prompt(&request.messages, true).await?;
-        if let Some(grammar) = &request.grammar {
-            sampler::check_grammar(&self.model, grammar).map_err(invalid)?;
+        if let Some(format) = &request.format {
+            sampler::check_grammar(&self.model, &format.grammar).map_err(invalid)?;
         }
         let (pieces, received) = mpsc::channel(PIECES_AHEAD);
         let (ending, ended) = oneshot::channel();
         let kind = Kind::Reply(Box::new(ReplyJob {
             max_tokens: request.max_tokens,
             sampling: request.sampling,
-            grammar: request.grammar.clone(),
+            grammar: request.format.as_ref().map(|format| format.grammar.clone()),
             unwanted: request.plain.then(|| Arc::clone(&self.markup)),
             stop: request.stop.clone(),
             pieces,
@@ -188,7 +196,7 @@ impl LanguageModel for LlamaLanguageModel {
     }
 
     async fn prepare(&self, request: &GenerationRequest) -> Result<(), ProviderError> {
-        if request.session.is_none() {
+        if request.session.is_none() && request.prefix.is_none() {
             return Ok(());
         }
         if self.places.available_permits() <= self.queue_length {

@@ -13,8 +13,8 @@ use tracing::Span;
 use super::prompt::Prompt;
 use super::raw;
 use super::sampler::Sampler;
+use super::slots::Owner;
 use super::utf8::Utf8Assembler;
-use crate::domain::ids::SessionId;
 use crate::domain::stage::EngineTiming;
 use crate::providers::ProviderError;
 use crate::providers::llm::stop::{Scanned, StopScanner};
@@ -23,7 +23,7 @@ use crate::providers::llm::{Finish, Sampling, Usage};
 /// A request as it reaches the engine.
 pub(super) struct Job {
     pub(super) prompt: Prompt,
-    pub(super) session: Option<SessionId>,
+    pub(super) owner: Option<Owner>,
     pub(super) cancel: CancellationToken,
     pub(super) submitted: Instant,
     pub(super) span: Span,
@@ -71,9 +71,9 @@ impl Job {
 
     /// Lower goes first: people who wait, then questions of no session, then work ahead.
     pub(super) fn rank(&self) -> u8 {
-        match (&self.kind, self.session) {
-            (Kind::Reply(_), Some(_)) => 0,
-            (Kind::Reply(_), None) => 1,
+        match (&self.kind, self.owner) {
+            (Kind::Reply(_), Some(Owner::Session(_))) => 0,
+            (Kind::Reply(_), _) => 1,
             (Kind::Ahead(_), _) => 2,
         }
     }

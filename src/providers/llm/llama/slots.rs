@@ -7,33 +7,45 @@ use crate::domain::ids::SessionId;
 /// A shorter beginning isn't worth borrowing from another slot.
 const WORTH_SHARING: usize = 8;
 
+/// Beginnings of one-off questions that stay computed.
+const PREFIXES: usize = 4;
+
+/// Whom a slot is kept for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Session(SessionId),
+    /// One-off questions with this beginning.
+    Prefix(&'static str),
+}
+
 /// One sequence of the KV cache.
 #[derive(Default)]
 pub(super) struct Slot {
     /// What is computed, position by position.
     pub(super) tokens: Vec<LlamaToken>,
-    session: Option<SessionId>,
+    owner: Option<Owner>,
     /// Someone is being answered in it.
     busy: bool,
     /// Of the clock that ticks with each use; 0 is never.
     used: u64,
 }
 
-/// One slot for each session that is kept, and one more for questions of no session, so that those don't cost a
-/// session its cache.
+/// One slot for each session that is kept, some for the beginnings of one-off questions, and one more for questions
+/// without either, so that none of those costs a session its cache.
 pub(super) struct Slots {
     slots: Vec<Slot>,
+    sessions: usize,
     clock: u64,
 }
 
 impl Slots {
     pub(super) fn new(sessions: usize) -> Self {
-        Self { slots: (0..=sessions).map(|_| Slot::default()).collect(), clock: 0 }
+        Self { slots: (0..Self::count(sessions)).map(|_| Slot::default()).collect(), sessions, clock: 0 }
     }
 
-    /// How many there are, with the one of no session.
+    /// How many there are in all.
     pub(super) fn count(sessions: usize) -> usize {
-        sessions + 1
+        sessions + PREFIXES + 1
     }
 
     pub(super) fn get(&self, slot: usize) -> &Slot {
@@ -44,33 +56,38 @@ impl Slots {
         &mut self.slots[slot]
     }
 
-    /// Takes a free slot: the session's own where it has one that is free, else the one that is missed least. `None`
-    /// where all are busy.
-    pub(super) fn take(&mut self, session: Option<SessionId>) -> Option<usize> {
-        let spare = self.slots.len() - 1;
-        let own = session.and_then(|id| self.slots.iter().position(|slot| slot.session == Some(id)));
-        let (taken, owner) = match own {
-            Some(own) if !self.slots[own].busy => (own, session),
-            // A second request of a session at the same time, or one of no session.
-            _ if own.is_some() || session.is_none() => {
-                let free = Some(spare).filter(|spare| !self.slots[*spare].busy).or_else(|| self.least_missed())?;
-                (free, None)
-            }
-            _ => (self.least_missed()?, session),
+    /// Takes a free slot: the owner's own where it has one that is free, else the one that is missed least. `None` where
+    /// all are busy.
+    pub(super) fn take(&mut self, owner: Option<Owner>) -> Option<usize> {
+        let own = owner.and_then(|owner| self.slots.iter().position(|slot| slot.owner == Some(owner)));
+        let (taken, owner) = match (own, owner) {
+            (Some(own), _) if !self.slots[own].busy => (own, owner),
+            (None, Some(Owner::Session(_))) => (self.least_missed(0..self.sessions)?, owner),
+            (None, Some(Owner::Prefix(_))) => match self.least_missed(self.sessions..self.slots.len() - 1) {
+                Some(free) => (free, owner),
+                None => (self.spare()?, None),
+            },
+            // A second request of an owner at the same time, or one of nobody's.
+            (_, _) => (self.spare()?, None),
         };
         self.clock += 1;
         let slot = &mut self.slots[taken];
-        slot.session = owner;
+        slot.owner = owner;
         slot.busy = true;
         slot.used = self.clock;
         Some(taken)
     }
 
-    /// Of the free slots for sessions: one that nobody owns, else the one that was used longest ago.
-    fn least_missed(&self) -> Option<usize> {
-        let sessions = &self.slots[..self.slots.len() - 1];
-        let free = sessions.iter().enumerate().filter(|(_, slot)| !slot.busy);
-        free.min_by_key(|(_, slot)| (slot.session.is_some(), slot.used)).map(|(at, _)| at)
+    /// The one that nobody owns; while it is busy, the session's that is missed least.
+    fn spare(&self) -> Option<usize> {
+        let spare = self.slots.len() - 1;
+        if self.slots[spare].busy { self.least_missed(0..self.sessions) } else { Some(spare) }
+    }
+
+    /// Of the free slots in `range`: one that nobody owns, else the one that was used longest ago.
+    fn least_missed(&self, range: std::ops::Range<usize>) -> Option<usize> {
+        let free = range.filter(|at| !self.slots[*at].busy);
+        free.min_by_key(|at| (self.slots[*at].owner.is_some(), self.slots[*at].used))
     }
 
     /// Gives a slot back; what it holds stays for the next request.
@@ -109,8 +126,8 @@ mod tests {
         ids.map(LlamaToken).collect()
     }
 
-    fn used(slots: &mut Slots, session: Option<SessionId>) -> usize {
-        let slot = slots.take(session).expect("a free slot");
+    fn used(slots: &mut Slots, owner: Option<Owner>) -> usize {
+        let slot = slots.take(owner).expect("a free slot");
         slots.get_mut(slot).tokens = tokens(0..10);
         slots.release(slot);
         slot
@@ -119,7 +136,7 @@ mod tests {
     #[test]
     fn a_session_comes_back_to_its_slot_and_the_oldest_makes_way() {
         let mut slots = Slots::new(2);
-        let [a, b, c] = [(); 3].map(|()| Some(SessionId::generate()));
+        let [a, b, c] = [(); 3].map(|()| Some(Owner::Session(SessionId::generate())));
         let (first, second) = (used(&mut slots, a), used(&mut slots, b));
         assert_ne!(first, second);
         assert_eq!(used(&mut slots, a), first);
@@ -130,7 +147,7 @@ mod tests {
     #[test]
     fn questions_of_no_session_cost_nobody_a_slot() {
         let mut slots = Slots::new(2);
-        let sessions = [(); 2].map(|()| Some(SessionId::generate()));
+        let sessions = [(); 2].map(|()| Some(Owner::Session(SessionId::generate())));
         let own = sessions.map(|session| used(&mut slots, session));
         for _ in 0..3 {
             assert!(!own.contains(&used(&mut slots, None)));
@@ -144,12 +161,24 @@ mod tests {
     #[test]
     fn a_second_request_of_a_session_takes_no_second_session_s_place() {
         let mut slots = Slots::new(2);
-        let [a, b] = [(); 2].map(|()| Some(SessionId::generate()));
+        let [a, b] = [(); 2].map(|()| Some(Owner::Session(SessionId::generate())));
         let (first, second) = (used(&mut slots, a), used(&mut slots, b));
         assert_eq!(slots.take(a), Some(first));
         assert!(![first, second].contains(&slots.take(a).expect("the spare slot")));
         assert_eq!(slots.take(b), Some(second));
         assert_eq!(slots.take(None), None, "all are busy");
+    }
+
+    #[test]
+    fn the_beginnings_of_questions_cost_nobody_a_slot() {
+        let mut slots = Slots::new(2);
+        let sessions = [(); 2].map(|()| Some(Owner::Session(SessionId::generate())));
+        let own = sessions.map(|session| used(&mut slots, session));
+        let prefixes = ["a", "b", "c", "d"].map(|name| used(&mut slots, Some(Owner::Prefix(name))));
+        assert!(prefixes.iter().all(|slot| !own.contains(slot)));
+        assert_eq!(used(&mut slots, Some(Owner::Prefix("b"))), prefixes[1]);
+        assert_eq!(used(&mut slots, Some(Owner::Prefix("e"))), prefixes[0], "a was used longest ago");
+        assert_eq!(sessions.map(|session| used(&mut slots, session)), own);
     }
 
     #[test]

@@ -29,6 +29,34 @@ const SPARE_TOKENS: f32 = 24.0;
 /// Each timestamp token is so much later than the one before.
 const TIMESTAMP_STEP: Duration = Duration::from_millis(20);
 
+/// How probable another language must be than the one that was listened for: where nothing is known of the conversation,
+/// and where it was in that language before.
+const RATHER: f32 = 0.5;
+const CLEARLY: f32 = 0.8;
+
+/// Shorter clips say little about their language.
+const CLEAR_FROM: Duration = Duration::from_millis(1500);
+
+const ENGLISH: Language = Language("en");
+
+/// What is known of a clip's language before it is heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spoken {
+    Known(Language),
+    /// What the conversation was in before.
+    Likely(Language),
+    Unknown,
+}
+
+impl Spoken {
+    fn first_guess(self) -> Language {
+        match self {
+            Spoken::Known(language) | Spoken::Likely(language) => language,
+            Spoken::Unknown => ENGLISH,
+        }
+    }
+}
+
 /// A language that the model knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Language(&'static str);
@@ -103,7 +131,7 @@ impl Engine {
 
     fn run_on_silence(&mut self, attempt: Attempt, cancel: &CancellationToken) -> Result<(), ProviderError> {
         let silence = vec![0.0; SampleRate::SPEECH.samples_in(attempt.length())];
-        self.run(&silence, Some(Language("en")), attempt, cancel).map(|_| ())
+        self.run(&silence, Some(ENGLISH), attempt, cancel).map(|_| ())
     }
 
     pub(super) fn is_multilingual(&self) -> bool {
@@ -117,30 +145,98 @@ impl Engine {
     pub(super) fn transcribe(
         &mut self,
         samples: &[f32],
-        language: Option<Language>,
+        spoken: Spoken,
         cancel: &CancellationToken,
     ) -> Result<Heard, ProviderError> {
         let length = SampleRate::SPEECH.duration_of(samples.len());
-        let mut language = language.or((!self.is_multilingual()).then_some(Language("en")));
-        // whisper.cpp 1.8.3 detects the language with the context of the run before, and takes English for Latin where
-        // that was cut: it has to be whole, before and now.
-        if language.is_none() && self.is_cut {
-            self.run_on_silence(Attempt::Full { length: Duration::from_secs(1) }, cancel)?;
+        let spoken = if self.is_multilingual() { spoken } else { Spoken::Known(ENGLISH) };
+        if length > WINDOW && !matches!(spoken, Spoken::Known(_)) {
+            return self.transcribe_in_windows(samples, length, cancel);
         }
-        if language.is_some()
-            && let Some(frames) = self.shrunk_context(length)
-        {
-            let spoken = self.run(samples, language, Attempt::Shrunk { frames, length }, cancel)?;
-            let mut tokens = self.tokens();
-            tokens.say_it_once(length);
+        let mut language = spoken.first_guess();
+        if let Some(frames) = self.shrunk_context(length) {
+            let tokens = self.attempt(samples, &mut language, spoken, Attempt::Shrunk { frames, length }, cancel)?;
             if !tokens.look_wrong() {
-                return Ok(Heard { segments: self.segments(length, tokens.ids.len()), language: spoken });
+                return Ok(Heard { segments: self.segments(length, tokens.ids.len()), language: Some(language) });
             }
             tracing::debug!("transcribing again with the full context");
-            language = spoken;
         }
-        let spoken = self.run(samples, language, Attempt::Full { length }, cancel)?;
-        Ok(Heard { segments: self.segments(length, usize::MAX), language: spoken })
+        self.attempt(samples, &mut language, spoken, Attempt::Full { length }, cancel)?;
+        Ok(Heard { segments: self.segments(length, usize::MAX), language: Some(language) })
+    }
+
+    /// Hears a clip of one window in `language`; where it turns out to be in another, once more in that.
+    fn attempt(
+        &mut self,
+        samples: &[f32],
+        language: &mut Language,
+        spoken: Spoken,
+        attempt: Attempt,
+        cancel: &CancellationToken,
+    ) -> Result<Tokens, ProviderError> {
+        self.run(samples, Some(*language), attempt, cancel)?;
+        let mut tokens = self.tokens();
+        if matches!(attempt, Attempt::Shrunk { .. }) {
+            tokens.say_it_once(attempt.length());
+        }
+        if let Spoken::Known(_) = spoken {
+            return Ok(tokens);
+        }
+        let (found, probability) = self.spoken_language()?;
+        let needed = match spoken {
+            // Short clips are often taken for something else.
+            Spoken::Likely(_) if !tokens.look_wrong() && attempt.length() < CLEAR_FROM => return Ok(tokens),
+            Spoken::Likely(_) if !tokens.look_wrong() => CLEARLY,
+            _ => RATHER,
+        };
+        if found != *language && probability >= needed {
+            *language = found;
+            self.run(samples, Some(found), attempt, cancel)?;
+            tokens = self.tokens();
+            if matches!(attempt, Attempt::Shrunk { .. }) {
+                tokens.say_it_once(attempt.length());
+            }
+        }
+        Ok(tokens)
+    }
+
+    /// A clip of several windows in a language that nobody named: whisper.cpp judges it by the first.
+    fn transcribe_in_windows(
+        &mut self,
+        samples: &[f32],
+        length: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<Heard, ProviderError> {
+        // whisper.cpp 1.8.3 judges with the context of the run before, and takes English for Latin where that was cut.
+        if self.is_cut {
+            self.run_on_silence(Attempt::Full { length: Duration::from_secs(1) }, cancel)?;
+        }
+        let language = self.run(samples, None, Attempt::Full { length }, cancel)?;
+        Ok(Heard { segments: self.segments(length, usize::MAX), language })
+    }
+
+    /// The language of the clip that was just heard, and how probable it is: from one step of the decoder over the
+    /// encoder's output, which is still there (the first token that the decoder writes names the language).
+    fn spoken_language(&mut self) -> Result<(Language, f32), ProviderError> {
+        let start = [self.context.token_sot()];
+        let state = &mut self.state;
+        cores::compute(self.threads, |threads| state.decode(&start, 0, threads))
+            .map_err(|error| failed(format!("the language can't be judged: {error}")))?;
+        let logits = self.state.get_logits().map_err(|error| failed(format!("the language can't be judged: {error}")))?;
+        let logit = |id: i32| {
+            let token = usize::try_from(self.context.token_lang(id)).ok()?;
+            logits.get(token).copied()
+        };
+        let known = (0..=whisper_rs::get_lang_max_id())
+            .filter_map(|id| Some((Language(whisper_rs::get_lang_str(id)?), logit(id)?)));
+        let known: Vec<(Language, f32)> = known.collect();
+        let (found, most) = known
+            .iter()
+            .copied()
+            .max_by(|(_, a), (_, b)| a.total_cmp(b))
+            .ok_or_else(|| failed("the model knows no language"))?;
+        let sum: f32 = known.iter().map(|(_, logit)| (logit - most).exp()).sum();
+        Ok((found, 1.0 / sum))
     }
 
     /// How many encoder frames do for a clip; `None` where that is nearly all of them.

@@ -19,7 +19,7 @@ use crate::providers::vad::{VoiceActivityDetector, speech_spans};
 use crate::providers::worker::Worker;
 use crate::providers::{Description, ProviderError};
 use crate::weights::InstalledModel;
-use engine::{Engine, Language};
+use engine::{Engine, Language, Spoken};
 
 const BACKEND: &str = "local";
 
@@ -83,6 +83,8 @@ impl SpeechToText for Whisper {
             Some(code) => Some(Language::of(code, self.multilingual)?),
             None => self.language,
         };
+        let likely = request.likely.as_ref().and_then(|code| Language::of(code, self.multilingual).ok());
+        let spoken = language.map(Spoken::Known).or(likely.map(Spoken::Likely)).unwrap_or(Spoken::Unknown);
         let cancel = request.cancel.child_token();
         // A caller that goes away ends its job.
         let _gone = cancel.clone().drop_guard();
@@ -93,7 +95,7 @@ impl SpeechToText for Whisper {
             };
             let trimming = started.elapsed();
             let job = self.worker.run(move |engine| {
-                let heard = engine.transcribe(&trimmed.clip.samples, language, &cancel)?;
+                let heard = engine.transcribe(&trimmed.clip.samples, spoken, &cancel)?;
                 Ok::<_, ProviderError>((heard, trimmed))
             });
             let (outcome, timing) = job.await?;

@@ -1,21 +1,14 @@
 //! May Rose say this of the person and herself? A small model likes to claim a shared past; a sentence that nothing
-//! bears out is not said. The patterns are data: `character/claims.toml`.
+//! bears out is not said. The patterns are data: `claims.toml` of the character.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
 
-use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexBuilder, RegexSet};
 use serde::Deserialize;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// Words that say nothing of what a sentence is about.
-const EMPTY_WORDS: &str = "about after again all always and any are because been before being but came can come could \
-    day did does doing done earlier else ever every feel feeling for from gave get give going good got had has have \
-    having hear heard her here him his how into its just know last let like little made make many may mention \
-    mentioned more much must never not now once one other our out over really remember said same say says see she \
-    should some something still such talk talked talking tell telling than that the their them then there these they \
-    thing things think this those time today told too two very want wanted was way week well were what when where \
-    which while who why will with would year yes you your yours yourself";
+use super::patterns::{plain, set, whole_words};
+use crate::language::en::words::content_stems;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +39,7 @@ pub struct Claims {
 
 /// What bears a claim out: what the person said, and the memories that this turn called up.
 #[derive(Clone, Default)]
-pub struct Grounds {
+pub(super) struct Known {
     words: HashSet<String>,
     acquainted: bool,
 }
@@ -58,62 +51,33 @@ impl Claims {
         let raw: Raw = toml::from_str(text)?;
         Ok(Self {
             asking: RegexBuilder::new(&whole_words(&raw.asking)).unicode(false).build()?,
-            recalling: patterns(&raw.recalling)?,
-            never: patterns(&raw.never)?,
-            supported: patterns(&raw.supported)?,
-            acquainted: patterns(&raw.acquainted)?,
+            recalling: set(&raw.recalling)?,
+            never: set(&raw.never)?,
+            supported: set(&raw.supported)?,
+            acquainted: set(&raw.acquainted)?,
         })
     }
 
     /// `told`: the person's messages; `remembered`: the memories called up; `acquainted`: the two have spoken before.
-    pub fn grounds<'a>(
+    pub(super) fn known<'a>(
         &self,
         told: impl Iterator<Item = &'a str>,
         remembered: impl Iterator<Item = &'a str>,
         acquainted: bool,
-    ) -> Grounds {
+    ) -> Known {
         // A question after what was told tells nothing.
         let told = told.flat_map(|message| message.unicode_sentences());
-        let told = told.filter(|sentence| !self.recalling.is_match(&lowered(sentence)));
-        Grounds { words: told.chain(remembered).flat_map(telling_words).collect(), acquainted }
+        let told = told.filter(|sentence| !self.recalling.is_match(&plain(sentence)));
+        Known { words: told.chain(remembered).flat_map(content_stems).collect(), acquainted }
     }
 
-    /// Whether `sentence` claims nothing that `grounds` doesn't bear out.
-    pub fn allows(&self, sentence: &str, grounds: &Grounds) -> bool {
-        let lowered = lowered(sentence);
-        let lowered = self.asking.replace_all(&lowered, "");
-        !self.never.is_match(&lowered)
-            && (grounds.acquainted || !self.acquainted.is_match(&lowered))
-            && (!self.supported.is_match(&lowered) || telling_words(&lowered).any(|word| grounds.words.contains(&word)))
+    /// Whether `sentence`, in [`plain`] words, claims nothing that `known` doesn't bear out.
+    pub(super) fn allow(&self, sentence: &str, known: &Known) -> bool {
+        let stated = self.asking.replace_all(sentence, "");
+        !self.never.is_match(&stated)
+            && (known.acquainted || !self.acquainted.is_match(&stated))
+            && (!self.supported.is_match(&stated) || content_stems(&stated).any(|word| known.words.contains(&word)))
     }
-}
-
-/// In lower case, with every other sign than a letter or digit as one space.
-fn lowered(sentence: &str) -> String {
-    let lowered = sentence.to_lowercase().replace(|c: char| !c.is_alphanumeric(), " ");
-    lowered.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn patterns(patterns: &[String]) -> Result<RegexSet, regex::Error> {
-    // ASCII word boundaries: the Unicode ones make compiling slow, and the patterns are English.
-    RegexSetBuilder::new(patterns.iter().map(|pattern| whole_words(pattern))).unicode(false).build()
-}
-
-fn whole_words(pattern: &str) -> String {
-    format!(r"\b(?:{pattern})\b")
-}
-
-/// The words that tell what a text is about, cut to what their forms share.
-fn telling_words(text: &str) -> impl Iterator<Item = String> {
-    static EMPTY: LazyLock<HashSet<&str>> = LazyLock::new(|| EMPTY_WORDS.split_whitespace().collect());
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.chars().count() >= 3)
-        .map(str::to_lowercase)
-        .filter(|word| !EMPTY.contains(word.as_str()))
-        .map(|word| {
-            let stem = ["ing", "ies", "ed", "es", "s"].iter().find_map(|ending| word.strip_suffix(ending));
-            stem.filter(|stem| stem.len() >= 3).map_or(word.clone(), str::to_owned)
-        })
 }
 
 #[cfg(test)]
@@ -121,9 +85,9 @@ mod tests {
     use super::*;
 
     fn allowed(sentence: &str, known: &[&str]) -> bool {
-        let claims = Claims::parse(include_str!("../../character/claims.toml")).unwrap();
-        let grounds = claims.grounds(known.iter().copied(), std::iter::empty(), !known.is_empty());
-        claims.allows(sentence, &grounds)
+        let claims = Claims::parse(include_str!("../../../character/rose/en/claims.toml")).unwrap();
+        let known = claims.known(known.iter().copied(), std::iter::empty(), !known.is_empty());
+        claims.allow(&plain(sentence), &known)
     }
 
     #[test]
@@ -166,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_past_in_common_is_never_allowed() {
-        for claim in ["Remember when we went to the sea?", "We used to walk here.", "I'm a language model."] {
-            assert!(!allowed(claim, &["we went to the sea", "walk", "language model"]), "{claim}");
+        for claim in ["Remember when we went to the sea?", "We used to walk here."] {
+            assert!(!allowed(claim, &["we went to the sea", "walk"]), "{claim}");
         }
     }
 
@@ -181,6 +145,7 @@ mod tests {
             "Have you told your sister?",
             "What did you say to him?",
             "It is good to hear from you.",
+            "I'm a language model, not a person.",
         ] {
             assert!(allowed(sentence, &[]), "{sentence}");
         }

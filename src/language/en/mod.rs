@@ -1,0 +1,5 @@
+//! English.
+
+pub mod dates;
+pub mod forgetting;
+pub mod words;
