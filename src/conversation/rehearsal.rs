@@ -21,7 +21,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::stage::EngineTiming;
 use crate::graph::claims::Claims;
 use crate::providers::llm::{Delta, GenerationRequest, GenerationStream, LanguageModel};
-use crate::providers::tts::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech};
+use crate::providers::tts::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, Voice};
 use crate::providers::{BackendStatus, Description, ProviderError};
 
 /// A rehearsal whose turn hasn't come by then is forgotten. Longer than any pause that ends a turn.
@@ -274,7 +274,7 @@ impl TextToSpeech for RehearsedVoice {
         self.0.tts.sample_rate()
     }
 
-    fn voices(&self) -> Vec<String> {
+    fn voices(&self) -> Vec<Voice> {
         self.0.tts.voices()
     }
 
@@ -363,7 +363,7 @@ mod tests {
             self.port.sample_rate()
         }
 
-        fn voices(&self) -> Vec<String> {
+        fn voices(&self) -> Vec<Voice> {
             self.port.voices()
         }
 
