@@ -11,6 +11,7 @@ use prost::{DecodeError, Message};
 pub(super) const FLOAT: i32 = 1;
 pub(super) const UINT8: i32 = 2;
 pub(super) const INT8: i32 = 3;
+#[cfg(test)]
 pub(super) const INT64: i32 = 7;
 pub(super) const BOOL: i32 = 9;
 
