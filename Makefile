@@ -6,7 +6,7 @@ DATA ?= data
 MODELS ?= small
 
 .DEFAULT_GOAL := help
-.PHONY: help setup web build models demo check test bench openapi fmt
+.PHONY: help setup web build models test-models demo check test bench openapi fmt
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ build: web ## Build target/release/rose with every local engine and the web app
 models: build ## Fetch the model files (MODELS=small)
 	$(ROSE) models pull $(MODELS)
 
+# What the tests and benches need.
+test-models: build
+	$(ROSE) models pull tiny small
+
 demo: models ## Serve Rose on http://127.0.0.1:8080, offline (MODELS=tiny on a very small machine)
 	$(ROSE) serve --models $(MODELS) --bind $(BIND) --data-dir $(DATA)
 
@@ -49,17 +53,15 @@ check: web ## The quick gate: format, lints, docs, the cloud-only build, quick t
 	$(CARGO) test --release --locked --lib
 	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny check; else echo "cargo-deny is not installed: licences and advisories were not checked" >&2; fi
 
-# Most tests run on the tiny models, those of the default set's judgement on small.
-test: build ## Every test, on the real models
-	$(ROSE) models pull tiny small
+# Most tests run on the tiny models, those of the default set's judgement and voice on small.
+test: test-models ## Every test, on the real models
 	bash scripts/openai-clients.sh
 	$(CARGO) test --release --locked --lib --bins
 	$(CARGO) test --release --locked --doc
 	cd web && npm run --silent test:browser
 	$(CARGO) test --release --locked --test it
 
-bench: build ## Every bench; each prints its share of the turn's budget
-	$(ROSE) models pull tiny small
+bench: test-models ## Every bench; each prints its share of the turn's budget
 	$(CARGO) bench --locked
 
 openapi: ## Write docs/openapi.json anew from the routes

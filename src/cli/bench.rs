@@ -14,14 +14,16 @@ use crate::comparison::run::{Plan, run};
 use crate::comparison::summary::Report;
 use crate::comparison::{page, recordings, tables, variant, worker};
 use crate::config::{Config, Overrides};
+use crate::weights::ModelStore;
 
 const EXAMPLES: &str = "\
-Backends are compared side by side in interleaved runs, each in a process of its own. One is a backend's name, settings
-of rose.toml, or both, joined by +, perhaps with a label before a colon:
+Backends are compared side by side in interleaved runs, each in a process of its own. One is a backend's name, a
+model's of `rose models list`, settings of rose.toml, or several of them, joined by +, perhaps with a label before a colon:
 
 Examples:
   rose bench recordings
-  rose bench recordings --backends stt.local.model=whisper-tiny.en,stt.local.model=whisper-base
+  rose bench recordings --backends whisper-tiny.en,whisper-base
+  rose bench recordings --backends 'piper: en_US-joe-medium, kokoro: kokoro-82m'
   rose bench recordings --backends 'one: stt.local.threads=1+llm.local.threads=1, two: local'
   rose bench recordings --door released --door hands-free --runs 10
   rose bench recordings --json results.json --markdown results.md
@@ -75,7 +77,7 @@ impl BenchCommand {
         let plan = Plan {
             recordings: recordings::read_all(&self.recordings, &limits)?,
             variants: match &self.backends {
-                Some(list) => variant::parse(list)?,
+                Some(list) => variant::parse(list, ModelStore::open(&config.models)?.manifest())?,
                 None => vec![variant::as_set()],
             },
             runs: self.runs.into(),

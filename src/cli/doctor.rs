@@ -167,8 +167,8 @@ impl Port {
                 key: "tts.backends",
                 local: config.tts.backends.contains(&TtsBackend::Local),
                 others: config.tts.backends.iter().any(|backend| *backend != TtsBackend::Local),
-                feature: "tts-piper",
-                built: cfg!(feature = "tts-piper"),
+                feature: "tts-local",
+                built: cfg!(feature = "tts-local"),
                 model: config.tts.local.model.clone(),
             },
             Self {

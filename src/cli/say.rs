@@ -17,7 +17,7 @@ use crate::weights::ModelStore;
 /// Speak a text into a WAV file.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  rose say \"Good evening.\" -o evening.wav\n  echo \"From a pipe.\" | rose say - -o - | aplay"
+    after_help = "Examples:\n  rose say \"Good evening.\" -o evening.wav\n  rose say \"Bonsoir.\" --voice ff_siwis -o bonsoir.wav\n  echo \"From a pipe.\" | rose say - -o - | aplay"
 )]
 pub struct SayCommand {
     /// What to say; `-` reads it from standard input
@@ -25,7 +25,7 @@ pub struct SayCommand {
     /// Where the WAV goes; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// A voice of the backend's [default: its first]
+    /// A voice of the backend's; one that it doesn't have is answered with those that it has [default: its first]
     #[arg(long)]
     voice: Option<String>,
     /// 1 is the voice's own pace, 2 twice as fast [default: the settings' tts.speed]

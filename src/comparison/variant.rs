@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ComparisonError;
 use crate::config::everywhere;
+use crate::weights::{Capability, Manifest, Model};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Variant {
@@ -13,14 +14,14 @@ pub struct Variant {
 }
 
 /// Reads `[LABEL:]PART[+PART…][,…]`, where a part is a backend's name, which takes its place behind every port that has
-/// one, or `key=value` of the settings.
+/// one, a model's name, which the local backend of its port then runs, or `key=value` of the settings.
 ///
 /// # Errors
-/// Where a part is neither, or two variants have one label.
-pub fn parse(list: &str) -> Result<Vec<Variant>, ComparisonError> {
+/// Where a part is none of them, or two variants have one label.
+pub fn parse(list: &str, manifest: &Manifest) -> Result<Vec<Variant>, ComparisonError> {
     let mut variants: Vec<Variant> = Vec::new();
     for item in list.split(',').map(str::trim) {
-        let variant = one(item)?;
+        let variant = one(item, manifest)?;
         if variants.iter().any(|other| other.label == variant.label) {
             return Err(ComparisonError::Variant(format!(
                 "two backends are called {}; name them apart",
@@ -37,7 +38,7 @@ pub fn as_set() -> Variant {
     Variant { label: "as set".into(), settings: Vec::new() }
 }
 
-fn one(item: &str) -> Result<Variant, ComparisonError> {
+fn one(item: &str, manifest: &Manifest) -> Result<Variant, ComparisonError> {
     // A colon in a value, as in an address, comes after its `=`.
     let (label, parts) = match item.split_once(':') {
         Some((label, parts)) if !label.contains('=') => (Some(label.trim()), parts),
@@ -51,11 +52,14 @@ fn one(item: &str) -> Result<Variant, ComparisonError> {
             }
             Some(_) => return Err(ComparisonError::Variant(format!("`{part}` is no setting; write key=value"))),
             None => {
-                let everywhere = everywhere(part);
+                let mut everywhere = everywhere(part);
+                if let Some(model) = manifest.models.get(part) {
+                    everywhere.extend(run_locally(model));
+                }
                 if everywhere.is_empty() {
                     return Err(ComparisonError::Variant(format!(
-                        "`{part}` is neither a backend nor a setting; name a backend such as local, or write \
-                         key=value, as in stt.local.threads=1"
+                        "`{part}` is neither a backend nor a model nor a setting; name a backend such as local, a \
+                         model of `rose models list`, or write key=value, as in stt.local.threads=1"
                     )));
                 }
                 settings.extend(everywhere);
@@ -66,9 +70,38 @@ fn one(item: &str) -> Result<Variant, ComparisonError> {
     Ok(Variant { label, settings })
 }
 
+/// The settings by which a model is run; none for one that stands behind no port of its own.
+fn run_locally(model: &Model) -> Vec<(String, String)> {
+    let port = match model.capability {
+        Capability::Llm => "llm",
+        Capability::SpeechToText => "stt",
+        Capability::TextToSpeech => "tts",
+        Capability::Embeddings => "embeddings",
+        _ => return Vec::new(),
+    };
+    vec![(format!("{port}.backends"), "local".to_owned()), (format!("{port}.local.model"), model.name.clone())]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Overrides};
+    use crate::weights::ModelStore;
+
+    fn parse(list: &str) -> Result<Vec<Variant>, ComparisonError> {
+        let config = Config::load(&Overrides::default()).expect("valid settings");
+        super::parse(list, ModelStore::open(&config.models).expect("a manifest").manifest())
+    }
+
+    #[test]
+    fn a_model_is_run_by_its_port() {
+        let variants = parse("piper: en_US-joe-medium, kokoro: kokoro-82m+tts.speed=1.1").expect("two");
+        assert_eq!(variants[0].label, "piper");
+        assert_eq!(
+            variants[1].settings,
+            [setting("tts.backends", "local"), setting("tts.local.model", "kokoro-82m"), setting("tts.speed", "1.1")]
+        );
+    }
 
     fn setting(key: &str, value: &str) -> (String, String) {
         (key.to_owned(), value.to_owned())

@@ -21,7 +21,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::stage::EngineTiming;
 use crate::graph::guardrail::Guardrail;
 use crate::providers::llm::{Ability, Delta, GenerationRequest, GenerationStream, LanguageModel};
-use crate::providers::tts::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech};
+use crate::providers::tts::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, Voice};
 use crate::providers::{BackendStatus, Description, ProviderError};
 
 /// A rehearsal whose turn hasn't come by then is forgotten. Longer than any pause that ends a turn.
@@ -278,7 +278,7 @@ impl TextToSpeech for RehearsedVoice {
         self.0.tts.sample_rate()
     }
 
-    fn voices(&self) -> Vec<String> {
+    fn voices(&self) -> Vec<Voice> {
         self.0.tts.voices()
     }
 
@@ -367,7 +367,7 @@ mod tests {
             self.port.sample_rate()
         }
 
-        fn voices(&self) -> Vec<String> {
+        fn voices(&self) -> Vec<Voice> {
             self.port.voices()
         }
 

@@ -24,7 +24,7 @@ use crate::memory::Memories;
 use crate::providers::image::ImageGenerator;
 use crate::providers::llm::LanguageModel;
 use crate::providers::stt::SpeechToText;
-use crate::providers::tts::TextToSpeech;
+use crate::providers::tts::{TextToSpeech, Voice};
 use crate::providers::vad::VoiceActivityDetector;
 use crate::store::{BlobStore, CheckpointStore, SessionStore};
 
@@ -140,7 +140,7 @@ impl Conversation {
     }
 
     /// The voices that [`TurnRequest::voice`] may name; the first is the default.
-    pub fn voices(&self) -> Vec<String> {
+    pub fn voices(&self) -> Vec<Voice> {
         self.inner.tts.voices()
     }
 

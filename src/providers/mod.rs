@@ -2,7 +2,7 @@
 //! Which backend serves is answered by that port's `build()`, from config.
 
 pub mod breaker;
-#[cfg(any(feature = "stt-whisper", feature = "llm-llama", feature = "tts-piper", feature = "candle"))]
+#[cfg(any(feature = "stt-whisper", feature = "llm-llama", feature = "tts-local", feature = "candle"))]
 mod cores;
 pub mod embeddings;
 mod error;
@@ -10,7 +10,7 @@ mod http;
 pub mod image;
 pub mod llm;
 pub mod meter;
-#[cfg(any(feature = "tts-piper", feature = "vad-silero"))]
+#[cfg(any(feature = "tts-local", feature = "vad-silero"))]
 mod onnx;
 pub mod stt;
 pub mod tts;

@@ -30,7 +30,7 @@ pub(crate) fn session(
 ///
 /// # Errors
 /// As [`session`].
-#[cfg(feature = "tts-piper")]
+#[cfg(feature = "tts-local")]
 pub(crate) fn session_of(
     backend: &'static str,
     runtime: &InstalledModel,

@@ -18,7 +18,7 @@ use crate::domain::memory::{MemoryType, RecalledMemory};
 use crate::domain::metering::{Unit, Used};
 use crate::domain::stage::{Stage, StageTiming};
 use crate::providers::ProviderError;
-use crate::providers::tts::SPEEDS;
+use crate::providers::tts::{self, SPEEDS};
 use crate::telemetry;
 
 /// What a request asks of a turn.
@@ -47,8 +47,8 @@ impl Manner {
     /// `invalid_request` where there is no such voice, or nothing is spoken at that pace.
     pub(super) fn spoken(app: &App, voice: Option<String>, speed: Option<f32>) -> Result<Self, ApiError> {
         let voices = app.conversation.voices();
-        if voice.as_ref().is_some_and(|voice| !voices.contains(voice)) {
-            let message = format!("There is no voice of that name; the voices are {}.", voices.join(", "));
+        if voice.as_ref().is_some_and(|name| !voices.iter().any(|voice| voice.name == *name)) {
+            let message = format!("There is no voice of that name; the voices are {}.", tts::list(&voices));
             return Err(ApiError::new(ErrorCode::InvalidRequest, message));
         }
         if speed.is_some_and(|speed| !SPEEDS.contains(&speed)) {

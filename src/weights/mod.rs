@@ -35,7 +35,7 @@ pub use store::{ModelState, ModelStore};
 pub struct InstalledModel {
     /// Its name in the manifest, or the file name of a user's own.
     pub name: String,
-    /// By role: `weights`, `config`, `tokenizer`, `library`.
+    /// By role: `weights`, `config`, `tokenizer`, `library`, `voice.` and a voice's name.
     pub files: BTreeMap<String, PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-//! Files of the user's own, named in the settings: a GGUF, a ggml Whisper, a piper voice, a folder with a BERT.
+//! Files of the user's own, named in the settings: a GGUF, a ggml Whisper, a piper voice, a folder with a Kokoro or a BERT.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -51,8 +51,11 @@ fn begins(path: &Path, magic: &[u8], kind: &str) -> Result<(), String> {
     }
 }
 
-/// `voice.onnx` with `voice.onnx.json` beside it.
+/// `voice.onnx` with `voice.onnx.json` beside it, or a folder with a Kokoro.
 fn voice(path: &Path) -> Result<Files, String> {
+    if path.is_dir() {
+        return kokoro(path);
+    }
     present(path)?;
     let mut config = path.as_os_str().to_owned();
     config.push(".json");
@@ -61,6 +64,26 @@ fn voice(path: &Path) -> Result<Files, String> {
     let mut files = one("weights", path);
     files.insert("config".into(), config);
     Ok(files)
+}
+
+/// A folder as the store lays it out: `model.onnx`, `vocab.json`, and a `.bin` for each voice.
+fn kokoro(folder: &Path) -> Result<Files, String> {
+    let mut files = BTreeMap::from([
+        ("weights".to_owned(), folder.join("model.onnx")),
+        ("config".to_owned(), folder.join("vocab.json")),
+    ]);
+    files.values().try_for_each(|path| present(path))?;
+    let entries = std::fs::read_dir(folder).map_err(|error| error.to_string())?;
+    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+        let name = path
+            .file_stem()
+            .and_then(|name| name.to_str())
+            .filter(|_| path.extension().is_some_and(|ending| ending == "bin"));
+        if let Some(name) = name {
+            files.insert(format!("voice.{name}"), path.clone());
+        }
+    }
+    if files.len() == 2 { Err("it holds no voices, which end in .bin".into()) } else { Ok(files) }
 }
 
 /// A folder as the hub has it, or the weights in it.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{SpeechRequest, SpeechStream, TextToSpeech, check, pcm};
+use super::{SpeechRequest, SpeechStream, TextToSpeech, Voice, check, pcm};
 use crate::config::RemoteTtsConfig;
 use crate::domain::audio::SampleRate;
 use crate::domain::metering::Unit;
@@ -22,7 +22,7 @@ const SPEEDS: (f32, f32) = (0.7, 1.2);
 pub struct ElevenLabsVoice {
     service: Service,
     /// Ids, not names.
-    voices: Vec<String>,
+    voices: Vec<Voice>,
     rate: SampleRate,
 }
 
@@ -31,7 +31,7 @@ impl ElevenLabsVoice {
     /// `Failed` where the machine's TLS can't be set up.
     pub fn new(config: &RemoteTtsConfig, place: Place) -> Result<Self, ProviderError> {
         let service = Service::new(BACKEND, &config.api, place)?.with_auth(Auth::Header("xi-api-key"));
-        Ok(Self { service, voices: config.voices.clone(), rate: config.sample_rate })
+        Ok(Self { service, voices: config.voices.iter().map(Voice::named).collect(), rate: config.sample_rate })
     }
 }
 
@@ -49,14 +49,14 @@ impl TextToSpeech for ElevenLabsVoice {
         self.rate
     }
 
-    fn voices(&self) -> Vec<String> {
+    fn voices(&self) -> Vec<Voice> {
         self.voices.clone()
     }
 
     async fn speak(&self, request: SpeechRequest) -> Result<SpeechStream, ProviderError> {
         check(BACKEND, &request, &self.voices)?;
         let since = Instant::now();
-        let voice = request.voice.as_ref().unwrap_or(&self.voices[0]);
+        let voice = request.voice.as_ref().unwrap_or(&self.voices[0].name);
         let path = format!("/text-to-speech/{voice}/stream?output_format=pcm_{}", self.rate.0);
         let body = json!({
             "text": request.text,

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, check};
+use super::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, Voice, check};
 use crate::config::FakeTtsConfig;
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
@@ -52,12 +52,12 @@ impl TextToSpeech for FakeVoice {
         self.config.sample_rate
     }
 
-    fn voices(&self) -> Vec<String> {
-        vec![VOICE.into()]
+    fn voices(&self) -> Vec<Voice> {
+        vec![Voice::named(VOICE)]
     }
 
     async fn speak(&self, request: SpeechRequest) -> Result<SpeechStream, ProviderError> {
-        check(BACKEND, &request, &[VOICE])?;
+        check(BACKEND, &request, &self.voices())?;
         let place = Arc::clone(&self.places)
             .try_acquire_owned()
             .map_err(|_| ProviderError::Busy { backend: BACKEND, retry_after: Duration::from_secs(1) })?;

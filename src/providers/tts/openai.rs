@@ -6,7 +6,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::{SpeechRequest, SpeechStream, TextToSpeech, check, pcm};
+use super::{SpeechRequest, SpeechStream, TextToSpeech, Voice, check, pcm};
 use crate::config::RemoteTtsConfig;
 use crate::domain::audio::SampleRate;
 use crate::domain::metering::Unit;
@@ -16,7 +16,7 @@ use crate::providers::{BackendStatus, Description, Place, ProviderError};
 
 pub struct OpenAiVoice {
     service: Service,
-    voices: Vec<String>,
+    voices: Vec<Voice>,
     rate: SampleRate,
 }
 
@@ -25,7 +25,7 @@ impl OpenAiVoice {
     /// `Failed` where the machine's TLS can't be set up.
     pub fn new(backend: &'static str, config: &RemoteTtsConfig, place: Place) -> Result<Self, ProviderError> {
         let service = Service::new(backend, &config.api, place)?;
-        Ok(Self { service, voices: config.voices.clone(), rate: config.sample_rate })
+        Ok(Self { service, voices: config.voices.iter().map(Voice::named).collect(), rate: config.sample_rate })
     }
 }
 
@@ -43,7 +43,7 @@ impl TextToSpeech for OpenAiVoice {
         self.rate
     }
 
-    fn voices(&self) -> Vec<String> {
+    fn voices(&self) -> Vec<Voice> {
         self.voices.clone()
     }
 
@@ -53,7 +53,7 @@ impl TextToSpeech for OpenAiVoice {
         let body = json!({
             "model": self.service.config().model,
             "input": request.text,
-            "voice": request.voice.as_ref().unwrap_or(&self.voices[0]),
+            "voice": request.voice.as_ref().unwrap_or(&self.voices[0].name),
             "response_format": "pcm",
             "speed": request.speed,
         });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 
-use super::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech};
+use super::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, Voice};
 use crate::audio::Resampler;
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
@@ -39,7 +39,7 @@ impl TextToSpeech for Ordered {
         self.first.sample_rate()
     }
 
-    fn voices(&self) -> Vec<String> {
+    fn voices(&self) -> Vec<Voice> {
         self.first.voices()
     }
 
@@ -57,7 +57,7 @@ impl TextToSpeech for Ordered {
             }
             let mut request = request.clone();
             // A voice of the first backend's that this one doesn't have: its own default is better than silence.
-            request.voice = request.voice.filter(|voice| backend.voices().contains(voice));
+            request.voice = request.voice.filter(|voice| backend.voices().iter().any(|known| known.name == *voice));
             let rate = self.sample_rate();
             outcome = begin(backend.as_ref(), request).await.map(|stream| at_rate(stream, backend.sample_rate(), rate));
             failed = backend;

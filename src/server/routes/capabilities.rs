@@ -5,6 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::providers::tts::Voice;
 use crate::server::error::ApiError;
 use crate::server::state::Server;
 
@@ -17,7 +18,7 @@ const LANGUAGES: [&str; 30] = [
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Capabilities {
     /// What `voice` may name; the first is the default.
-    voices: Vec<String>,
+    voices: Vec<OfferedVoice>,
     /// The pace where a request names none; 1 is the voice's own.
     speed: f32,
     /// What `language` may name, and few more; one alone where no other is heard.
@@ -30,6 +31,21 @@ pub(crate) struct Capabilities {
     hands_free: bool,
 }
 
+/// Someone who can speak the replies.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OfferedVoice {
+    name: String,
+    /// What they speak, as a tag of BCP 47, such as `en-US`; left out where the server doesn't know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
+}
+
+impl From<Voice> for OfferedVoice {
+    fn from(Voice { name, language }: Voice) -> Self {
+        Self { name, language }
+    }
+}
+
 /// The voices, and what else not every server has.
 #[utoipa::path(
     get,
@@ -39,7 +55,7 @@ pub(crate) struct Capabilities {
 pub(crate) async fn capabilities(State(server): State<Server>) -> Result<Json<Capabilities>, ApiError> {
     let app = server.app()?;
     Ok(Json(Capabilities {
-        voices: app.conversation.voices(),
+        voices: app.conversation.voices().into_iter().map(OfferedVoice::from).collect(),
         speed: app.config.tts.speed,
         languages: LANGUAGES.into_iter().filter(|code| app.conversation.knows_language(code)).collect(),
         sees_pictures: app.conversation.sees_pictures(),

@@ -80,6 +80,8 @@ pub enum Place {
     Pip { packages: Vec<String>, wheel: Option<Wheel> },
     /// Node packages, `name@version`.
     Npm { packages: Vec<String> },
+    /// Of both kinds at once, for a model whose files no single package holds.
+    Packages { pip: Vec<String>, npm: Vec<String> },
     /// Files of this machine.
     File,
 }

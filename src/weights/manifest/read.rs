@@ -60,6 +60,7 @@ enum RawKind {
     Hf,
     Pip,
     Npm,
+    Packages,
     File,
 }
 
@@ -73,8 +74,15 @@ struct RawSource {
     revision: Option<String>,
     #[serde(default)]
     packages: Vec<String>,
+    /// Of a source with packages of both kinds.
+    #[serde(default)]
+    pip: Vec<String>,
+    #[serde(default)]
+    npm: Vec<String>,
     wheel: Option<Wheel>,
     convert: Option<Conversion>,
+    /// Where the files lie, under their own names, that `files` doesn't tell of.
+    folder: Option<String>,
     files: BTreeMap<String, RawTake>,
 }
 
@@ -152,7 +160,7 @@ impl RawModel {
     fn validate(self, platform: &str) -> Result<Model, String> {
         plain_name(&self.name)?;
         let mut own_sums = BTreeMap::new();
-        let mut files = Vec::new();
+        let mut files: Vec<ModelFile> = Vec::new();
         for file in self.files {
             plain_name(&file.name)?;
             let sum =
@@ -167,7 +175,7 @@ impl RawModel {
         let mut sources = Vec::new();
         for raw in self.sources {
             let elsewhere = raw.platform.as_deref().is_some_and(|only| only != platform);
-            let source = raw.validate(&own_sums)?;
+            let source = raw.validate(&own_sums, &files)?;
             if !elsewhere {
                 sources.push(source);
             }
@@ -192,7 +200,13 @@ impl RawModel {
 }
 
 impl RawSource {
-    fn validate(self, own_sums: &BTreeMap<String, Option<Sum>>) -> Result<Source, String> {
+    fn validate(mut self, own_sums: &BTreeMap<String, Option<Sum>>, own: &[ModelFile]) -> Result<Source, String> {
+        if let Some(folder) = self.folder.take() {
+            for file in own {
+                let path = format!("{folder}/{}", file.name);
+                self.files.entry(file.role.clone()).or_insert_with(|| RawTake::whole(path));
+            }
+        }
         let wanted: Vec<&str> = match self.convert {
             Some(conversion) if own_sums.get("weights").is_some_and(Option::is_some) => conversion.inputs().to_vec(),
             Some(_) => return Err("a source that converts needs the sum of the `weights` that come of it".into()),
@@ -222,6 +236,11 @@ impl RawSource {
                 packages_at_versions(&self.packages, "@")?;
                 Place::Npm { packages: self.packages }
             }
+            RawKind::Packages => {
+                packages_at_versions(&self.pip, "==")?;
+                packages_at_versions(&self.npm, "@")?;
+                Place::Packages { pip: self.pip, npm: self.npm }
+            }
             RawKind::File => Place::File,
         };
         if place != Place::File {
@@ -232,6 +251,10 @@ impl RawSource {
 }
 
 impl RawTake {
+    fn whole(path: String) -> Self {
+        Self { path: Some(path), parts: Vec::new(), size_bytes: None, sha256: None }
+    }
+
     fn validate(self, own: Option<Sum>) -> Result<Take, String> {
         let paths = match (self.path, self.parts) {
             (Some(path), parts) if parts.is_empty() => vec![path],
@@ -366,6 +389,22 @@ mod tests {
         let source = format!("{FROM_FILE}, {{ kind = \"file\", files.weights = {{ path = \"/b\", {other} }} }}");
         let manifest = parse(&model("a", "a", &source)).unwrap();
         assert_eq!(manifest.models["a"].files[0].sums.len(), 2);
+    }
+
+    #[test]
+    fn a_source_may_take_packages_of_both_kinds_and_a_folder() {
+        let file = format!("[{{ role = \"weights\", name = \"a.gguf\", {SUM} }}");
+        let voices = format!("{file}, {{ role = \"voice.one\", name = \"one.bin\", {SUM} }}");
+        let source = "{ kind = \"packages\", pip = [\"a==1\"], npm = [\"b@1.2.3\"], folder = \"package/voices\", \
+                      files.weights.path = \"a/a.gguf\" }";
+        let text = model("a", "a.gguf", source).replace(&file, &voices);
+        let manifest = parse(&text).unwrap();
+        let source = &manifest.models["a"].sources[0];
+        assert_eq!(source.takes["voice.one"].paths, ["package/voices/one.bin"]);
+        assert_eq!(source.takes["weights"].paths, ["a/a.gguf"]);
+        let one_kind = text.replace("npm = [\"b@1.2.3\"], ", "");
+        assert!(reason(&one_kind).contains("names no packages"));
+        assert!(reason(&text.replace("package/voices", "../voices")).contains("leads out"));
     }
 
     #[test]

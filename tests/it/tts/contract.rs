@@ -136,17 +136,19 @@ async fn refusal(voice: &Arc<dyn TextToSpeech>, request: rose::providers::tts::S
 pub(super) async fn refuses_an_unknown_voice(make: Make) {
     let mut request = say("Good evening.");
     request.voice = Some("nobody-of-this-name".into());
-    let error = refusal(&make(PLACES), request).await;
+    let voice = make(PLACES);
+    let error = refusal(&voice, request).await;
     assert!(matches!(error, ProviderError::InvalidInput { .. }), "{error}");
+    assert!(error.to_string().contains(&voice.voices()[0].name), "it doesn't say whom it has: {error}");
 }
 
 pub(super) async fn takes_each_of_its_voices(make: Make) {
     let voice = make(PLACES);
-    let names = voice.voices();
-    assert!(!names.is_empty());
-    for name in names.into_iter().take(3) {
+    let voices = voice.voices();
+    assert!(!voices.is_empty());
+    for known in voices.into_iter().take(3) {
         let mut request = say("Good evening.");
-        request.voice = Some(name);
+        request.voice = Some(known.name);
         assert!(spoken(&voice, request).await.rms() > 0.01);
     }
 }

@@ -2,8 +2,12 @@
 
 mod contract;
 mod fake;
+#[cfg(feature = "tts-local")]
+mod kokoro;
+#[cfg(feature = "tts-local")]
+mod local;
 mod ordered;
-#[cfg(feature = "tts-piper")]
+#[cfg(feature = "tts-local")]
 mod piper;
 mod services;
 

@@ -9,7 +9,7 @@ use rose::config::{Config, FakeTtsConfig, Overrides};
 use rose::domain::audio::{Clip, SampleRate};
 use rose::domain::stage::EngineTiming;
 use rose::providers::tts::{
-    FakeVoice, Ordered, SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, build, collect,
+    FakeVoice, Ordered, SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, Voice, build, collect,
 };
 use rose::providers::{Description, ProviderError};
 use rose::weights::ModelStore;
@@ -33,8 +33,8 @@ impl TextToSpeech for Failing {
         SampleRate(22_050)
     }
 
-    fn voices(&self) -> Vec<String> {
-        vec!["failing-voice".into()]
+    fn voices(&self) -> Vec<Voice> {
+        vec![Voice::named("failing-voice")]
     }
 
     async fn speak(&self, _request: SpeechRequest) -> Result<SpeechStream, ProviderError> {

@@ -44,7 +44,7 @@ export async function delivery(): Promise<Delivery> {
   const { voice, rate } = settings();
   const { minimum, maximum } = limits.ChatRequest.speed;
   return {
-    voice: voice && offered.voices.includes(voice) ? voice : offered.voices[0],
+    voice: (offered.voices.find(({ name }) => name === voice) ?? offered.voices[0])?.name,
     speed: Math.min(maximum, Math.max(minimum, rate * offered.speed)),
   };
 }

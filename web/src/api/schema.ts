@@ -466,7 +466,7 @@ export interface components {
              */
             speed: number;
             /** @description What `voice` may name; the first is the default. */
-            voices: string[];
+            voices: components["schemas"]["OfferedVoice"][];
         };
         ChatDelta: {
             content?: string | null;
@@ -647,6 +647,12 @@ export interface components {
             /** Format: date-time */
             timestamp: string;
             turn_id: components["schemas"]["TurnId"];
+        };
+        /** @description Someone who can speak the replies. */
+        OfferedVoice: {
+            /** @description What they speak, as a tag of BCP 47, such as `en-US`; left out where the server doesn't know it. */
+            language?: string | null;
+            name: string;
         };
         OpenAiChatCompletion: {
             choices: components["schemas"]["Choice"][];

@@ -29,7 +29,7 @@ beforeEach(() => {
   asked = [];
   server = {
     "/api/health": () => json({ status: "ready" }),
-    "/api/capabilities": () => json({ voices: ["joe"], speed: 1, languages: ["en"], sees_pictures: true, makes_pictures: true, hands_free: true }),
+    "/api/capabilities": () => json({ voices: [{ name: "joe", language: "en-US" }], speed: 1, languages: ["en"], sees_pictures: true, makes_pictures: true, hands_free: true }),
     "/api/session/start": () => json({ session_id: HERE }),
   };
   vi.stubGlobal("fetch", async (input: string | Request, init?: RequestInit) => {

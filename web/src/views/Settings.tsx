@@ -1,13 +1,14 @@
 import "../styles/views.css";
 
 import { Slider, Switch, ToggleGroup } from "radix-ui";
-import type { ReactNode } from "react";
 
 import { useCapabilities } from "../api/capabilities";
 import type { Schemas } from "../api/client";
 import { useHealth } from "../api/health";
+import { Row } from "../components/Row";
 import { Whereabouts } from "../components/Whereabouts";
 import { change, type Settings as Chosen, useSettings } from "../settings/settings";
+import { VoiceChoice } from "./VoiceChoice";
 
 const SERVICES: Record<string, string> = {
   speech_to_text: "Hearing",
@@ -91,15 +92,6 @@ function wellness({ ready, backends }: Service): string {
   return standIn ? `not well; ${standIn.backend} stands in` : "not well";
 }
 
-function VoiceChoice() {
-  const { voice } = useSettings();
-  const { data } = useCapabilities();
-  const voices = data?.voices ?? [];
-  // The first is hers: it stays so where the server's own changes.
-  const options = voices.map((name, at) => ({ value: at === 0 ? "" : name, name }));
-  return <Choice name="Voice" about="In speech, and when a reply is heard again" options={options} value={voice} onChange={(voice) => change({ voice })} />;
-}
-
 function LanguageChoice() {
   const { language } = useSettings();
   const { data } = useCapabilities();
@@ -139,18 +131,6 @@ function Choice({ name, about, options, value, onChange }: ChoiceProps) {
         ))}
       </select>
     </Row>
-  );
-}
-
-function Row({ name, about, children }: { name: string; about?: string; children: ReactNode }) {
-  return (
-    <div className="setting">
-      <div className="what">
-        <span>{name}</span>
-        {about ? <span className="soft small">{about}</span> : null}
-      </div>
-      {children}
-    </div>
   );
 }
 

@@ -2,7 +2,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 
-import { expect, test } from "./rose";
+import { expect, loudest, test } from "./rose";
 
 const VIEWS = ["/", "/write", "/memories", "/conversations", "/settings"];
 const MOST_SCRIPT_BYTES = 150 * 1024;
@@ -115,8 +115,8 @@ test("who else gets what is said is named, those who only stand in too", async (
 test("a chosen voice, pace and language are asked for, in speech and in writing", async ({ page, open }) => {
   await page.route("**/api/capabilities", async (route) => {
     const answer = await route.fetch();
-    const offered = (await answer.json()) as { voices: string[] };
-    await route.fulfill({ json: { ...offered, voices: [...offered.voices, "another"], languages: ["en", "de"] } });
+    const offered = (await answer.json()) as { voices: { name: string; language?: string }[] };
+    await route.fulfill({ json: { ...offered, voices: [...offered.voices, { name: "another", language: "fr-FR" }], languages: ["en", "de"] } });
   });
   // What goes over the live connection.
   const told: string[] = [];
@@ -128,6 +128,7 @@ test("a chosen voice, pace and language are asked for, in speech and in writing"
     });
   });
   await open("/settings");
+  await expect(page.getByRole("group", { name: "French (France)" }).getByRole("option", { name: "another" })).toBeAttached();
   await page.getByLabel("Voice").selectOption("another");
   await page.getByLabel("Language").selectOption("German");
   await page.getByRole("slider", { name: "Speaking rate" }).press("ArrowRight");
@@ -141,4 +142,17 @@ test("a chosen voice, pace and language are asked for, in speech and in writing"
   await page.getByRole("button", { name: "Hands-free" }).click();
   await expect.poll(() => told.find((one) => one.includes("session.update"))).toContain('"language":"de"');
   expect(told.find((one) => one.includes("session.update"))).toContain('"voice":"another","speed":1.05');
+});
+
+test("a voice can be heard before it is chosen for good", async ({ page, open }) => {
+  await open("/settings");
+  const hear = page.getByRole("button", { name: "Hear it" });
+  const [asked] = await Promise.all([page.waitForRequest("**/v1/audio/speech"), hear.click()]);
+  expect((asked.postDataJSON() as { input: string }).input).toContain("I am Rose");
+  await expect.poll(() => loudest(page)).toBeGreaterThan(0.05);
+  // It ends by itself, or at a press.
+  await expect(hear).toBeVisible();
+  await page.route("**/v1/audio/speech", (route) => route.fulfill({ status: 503, json: { error: { code: "busy", message: "The voice is busy.", request_id: "1" } } }));
+  await hear.click();
+  await expect(page.getByRole("status").filter({ hasText: "The voice is busy." })).toBeVisible();
 });

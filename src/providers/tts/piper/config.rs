@@ -11,6 +11,8 @@ pub(super) struct VoiceConfig {
     #[serde(default)]
     pub(super) espeak: Espeak,
     #[serde(default)]
+    language: Option<Language>,
+    #[serde(default)]
     pub(super) inference: Inference,
     #[serde(default)]
     pub(super) phoneme_type: PhonemeType,
@@ -30,6 +32,13 @@ pub(super) struct VoiceConfig {
 pub(super) struct Audio {
     /// In Hz.
     pub(super) sample_rate: u32,
+}
+
+/// Newer voices only.
+#[derive(Debug, Deserialize)]
+struct Language {
+    /// Such as `en_US`.
+    code: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -91,6 +100,17 @@ impl VoiceConfig {
         Ok(config)
     }
 
+    /// As a tag of BCP 47: the one that it names, else espeak's.
+    pub(super) fn language(&self) -> Option<String> {
+        let espeak = || (!self.espeak.voice.is_empty()).then(|| self.espeak.voice.clone());
+        let code = self.language.as_ref().map(|language| language.code.clone()).or_else(espeak)?;
+        // Language in small letters, country in large ones; espeak-ng's variants behind them are its own.
+        let mut parts = code.split(['_', '-']);
+        let language = parts.next()?.to_ascii_lowercase();
+        let country = parts.next().filter(|country| country.len() == 2);
+        Some(country.map_or_else(|| language.clone(), |country| format!("{language}-{}", country.to_ascii_uppercase())))
+    }
+
     /// The speakers' names by id; none where the voice is one person's.
     pub(super) fn speakers(&self) -> Vec<&str> {
         if self.num_speakers <= 1 {
@@ -100,5 +120,25 @@ impl VoiceConfig {
         // The default one first.
         speakers.sort_by_key(|(_, id)| (**id != self.default_speaker_id, **id));
         speakers.into_iter().map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_is_a_tag() {
+        let of = |language: &str, espeak: &str| {
+            VoiceConfig::parse(&format!(
+                r#"{{"audio": {{"sample_rate": 22050}}, "espeak": {{"voice": "{espeak}"}}, {language}
+                    "phoneme_id_map": {{"_": [0], "^": [1], "$": [2]}}}}"#
+            ))
+            .expect("it is one")
+            .language()
+        };
+        assert_eq!(of(r#""language": {"code": "en_GB"},"#, "en-gb-x-rp").as_deref(), Some("en-GB"));
+        assert_eq!(of("", "en-us").as_deref(), Some("en-US"));
+        assert_eq!(of("", "de").as_deref(), Some("de"));
     }
 }

@@ -4,12 +4,8 @@
 //! of the official piper-tts package.
 
 mod config;
-mod espeak;
 mod graph;
-mod loudness;
 mod phonemes;
-mod pieces;
-mod reading;
 mod vits;
 
 use std::time::{Duration, Instant};
@@ -17,9 +13,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use self::config::VoiceConfig;
-use self::loudness::Leveller;
 use self::vits::{Utterance, Vits};
-use super::{SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, check};
+use super::loudness::{self, Leveller};
+use super::pieces::{self, Lengths};
+use super::{
+    BACKEND, Rendering, SpeechChunk, SpeechRequest, SpeechStream, TextToSpeech, Voice, check, failed, reading,
+};
 use crate::config::LocalTtsConfig;
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
@@ -27,26 +26,21 @@ use crate::providers::worker::{Outlet, Worker};
 use crate::providers::{Description, ProviderError};
 use crate::weights::InstalledModel;
 
-const BACKEND: &str = "local";
+/// A sentence up to about 6 s is spoken in one go; a voice's memory grows with the square of a piece's length.
+const LENGTHS: Lengths = Lengths { whole: 110, shortest: 35, longest: 220 };
+
+/// Only what would fill the memory is cut.
+const ENDLESS: Lengths = Lengths { whole: 880, shortest: 880, longest: 880 };
 
 /// Its level stands for the voice's: vowels, stops, sibilants, a pause.
 const CALIBRATION: &str = "The kettle is on, and there is a chair by the fire for you.";
-
-/// How sentences are rendered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rendering {
-    /// For listeners: pauses mended, long sentences in pieces, every sentence at one level.
-    Live,
-    /// As the official package without its normalisation: whole sentences, at the voice's own level.
-    Reference,
-}
 
 /// The voice on its own thread.
 pub struct Piper {
     worker: Worker<Engine>,
     model: String,
     sample_rate: SampleRate,
-    voices: Vec<String>,
+    voices: Vec<Voice>,
 }
 
 struct Engine {
@@ -83,9 +77,11 @@ impl Piper {
         let config = std::fs::read_to_string(config).map_err(failed)?;
         let config = VoiceConfig::parse(&config).map_err(failed)?;
         let sample_rate = SampleRate(config.audio.sample_rate);
-        let mut voices: Vec<String> = config.speakers().into_iter().map(str::to_owned).collect();
+        let language = config.language();
+        let voice_of = |name: &str| Voice { name: name.to_owned(), language: language.clone() };
+        let mut voices: Vec<Voice> = config.speakers().into_iter().map(voice_of).collect();
         if voices.is_empty() {
-            voices.push(model.clone());
+            voices.push(voice_of(&model));
         }
         let settings = settings.clone();
         let worker = Worker::start(BACKEND, settings.queue_length, move || {
@@ -116,7 +112,7 @@ impl TextToSpeech for Piper {
         self.sample_rate
     }
 
-    fn voices(&self) -> Vec<String> {
+    fn voices(&self) -> Vec<Voice> {
         self.voices.clone()
     }
 
@@ -183,11 +179,11 @@ impl Engine {
             Rendering::Live => phonemes::sentences(&self.config, &reading::prepare(text)),
             Rendering::Reference => phonemes::sentences(&self.config, text),
         };
-        let cut = match self.rendering {
-            Rendering::Live => pieces::cut,
-            Rendering::Reference => pieces::cut_endless,
+        let lengths = match self.rendering {
+            Rendering::Live => LENGTHS,
+            Rendering::Reference => ENDLESS,
         };
-        let pieces = sentences.map_err(failed)?.into_iter().flat_map(cut);
+        let pieces = sentences.map_err(failed)?.into_iter().flat_map(|sentence| pieces::cut(sentence, lengths));
         Ok(pieces.filter_map(|piece| phonemes::ids(&self.config, &piece)).collect())
     }
 
@@ -208,8 +204,4 @@ impl Engine {
         };
         self.vits.render(&utterance, each)
     }
-}
-
-fn failed(reason: impl std::fmt::Display) -> ProviderError {
-    ProviderError::Failed { backend: BACKEND, reason: reason.to_string() }
 }

@@ -1,36 +1,28 @@
 //! From text to the ids that a piper voice takes, as `piper/phonemize_espeak.py` and `piper/phoneme_ids.py` of
 //! piper-tts 1.8.0 do it.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
 use super::config::{PhonemeType, VoiceConfig};
-use super::espeak::{self, EspeakError};
+use crate::providers::tts::Phonemes;
+use crate::providers::tts::espeak::{self, EspeakError, Notation};
 
 pub(super) const BEGIN: &str = "^";
 pub(super) const PAD: &str = "_";
 pub(super) const END: &str = "$";
 
-/// Around words of another language than the voice's: `(fr)…(en-us)`.
-static LANGUAGE_SWITCH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\([^)]+\)").expect("the pattern is constant"));
-
-/// The phonemes of one sentence; each is a character or a cluster.
-pub(super) type Sentence = Vec<String>;
-
 /// The phonemes of `text`, sentence by sentence, punctuation among them.
 ///
 /// # Errors
 /// Where espeak-ng lacks its data or the voice.
-pub(super) fn sentences(config: &VoiceConfig, text: &str) -> Result<Vec<Sentence>, EspeakError> {
+pub(super) fn sentences(config: &VoiceConfig, text: &str) -> Result<Vec<Phonemes>, EspeakError> {
     if config.phoneme_type == PhonemeType::Text {
         return Ok(vec![text.nfd().map(String::from).collect()]);
     }
     let mut sentences = Vec::new();
-    let mut sentence = Sentence::new();
-    for clause in espeak::clauses(&config.espeak.voice, text)? {
-        let mut said = LANGUAGE_SWITCH.replace_all(&clause.phonemes, "").into_owned();
+    let mut sentence = Phonemes::new();
+    for clause in espeak::clauses(&config.espeak.voice, text, Notation::Plain)? {
+        let mut said = clause.phonemes;
         said.push_str(clause.mark);
         if matches!(clause.mark, "," | ":" | ";") {
             said.push(' ');
@@ -46,11 +38,11 @@ pub(super) fn sentences(config: &VoiceConfig, text: &str) -> Result<Vec<Sentence
 }
 
 /// Joins the clusters that the voice knows as one phoneme each, the longest first.
-fn merge(phonemes: Sentence, clusters: &[Vec<String>]) -> Sentence {
+fn merge(phonemes: Phonemes, clusters: &[Vec<String>]) -> Phonemes {
     if clusters.is_empty() {
         return phonemes;
     }
-    let mut merged = Sentence::with_capacity(phonemes.len());
+    let mut merged = Phonemes::with_capacity(phonemes.len());
     let mut rest = phonemes.as_slice();
     while let Some(first) = rest.first() {
         let cluster = clusters
@@ -93,7 +85,7 @@ mod tests {
         .expect("it is one")
     }
 
-    fn phonemes(text: &str) -> Sentence {
+    fn phonemes(text: &str) -> Phonemes {
         text.chars().map(String::from).collect()
     }
 

@@ -6,7 +6,7 @@ use ort::session::Session;
 use ort::value::TensorRef;
 
 use super::graph::{self, Parts};
-use super::{BACKEND, failed};
+use crate::providers::tts::{BACKEND, failed, playable};
 use crate::providers::{ProviderError, cores, onnx};
 use crate::weights::InstalledModel;
 
@@ -67,7 +67,7 @@ impl Vits {
         let threads = self.threads;
         match &mut self.model {
             Model::Whole(session) => {
-                let samples = encode(session, threads, utterance, |_, samples| sound(samples)).map_err(failed)?;
+                let samples = encode(session, threads, utterance, |_, samples| playable(samples)).map_err(failed)?;
                 each(samples)
             }
             Model::Parted { encoder, vocoder, latents, reach } => {
@@ -85,7 +85,7 @@ impl Vits {
                         let outputs = cores::compute(threads, |_| vocoder.run(inputs))?;
                         let samples = outputs[0].try_extract_tensor::<f32>()?.1;
                         let hop = samples.len() / (end - start);
-                        Ok(sound(&samples[(from - start) * hop..(to - start) * hop]))
+                        Ok(playable(&samples[(from - start) * hop..(to - start) * hop]))
                     };
                     each(render().map_err(failed)?)?;
                     (from, length) = (to, length * GROWTH);
@@ -119,12 +119,6 @@ fn encode<T>(
     // Whatever its name; alignments may follow.
     let (shape, values) = outputs[0].try_extract_tensor::<f32>()?;
     Ok(take(shape, values))
-}
-
-/// What the model puts out, as samples: none that a device can't play.
-fn sound(samples: &[f32]) -> Vec<f32> {
-    let playable = |sample: &f32| if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
-    samples.iter().map(playable).collect()
 }
 
 /// The latents of an utterance, channel by channel.

@@ -123,7 +123,7 @@ impl Session {
         let offered = Offered {
             turns: app.config.realtime.turns,
             detects_turns: conversation.detects_turns(),
-            voices: conversation.voices(),
+            voices: conversation.voices().into_iter().map(|voice| voice.name).collect(),
             speed: app.config.tts.speed,
         };
         let settings = Settings::new(&offered);

@@ -72,7 +72,7 @@ pub(crate) async fn create(
         return Err(refuse("`input` has no word in it."));
     }
     let known = server.app()?.conversation.voices();
-    let voice = request.voice.filter(|voice| known.contains(voice));
+    let voice = request.voice.filter(|name| known.iter().any(|voice| voice.name == *name));
     let manner = Manner { voice, speed: request.speed, instructions: None };
     speech::stream(&server, sentences, manner, request.response_format.stream()).await
 }

@@ -1,4 +1,5 @@
-//! Small repairs to a text before espeak-ng reads it: where it would pause in the wrong place or not at all.
+//! What every local voice does to a text before espeak-ng reads it: small repairs where it would pause in the wrong place
+//! or not at all.
 
 use std::sync::LazyLock;
 
@@ -18,6 +19,7 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is constant")
 }
 
+/// The text as espeak-ng is to read it.
 pub(super) fn prepare(text: &str) -> String {
     let text = TITLE.replace_all(text, "$1$2");
     let text = ELLIPSIS.replace_all(&text, |found: &Captures<'_>| {

@@ -1,10 +1,12 @@
-//! Phonemes by espeak-ng, clause by clause, as the official piper package asks for them.
+//! Phonemes by espeak-ng, clause by clause, for every voice that learned them.
 //!
 //! espeak-ng keeps its state in globals, so every call goes through one lock, whichever engine asks.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use regex::Regex;
 
 /// The variable that names the folder which holds [`DATA`].
 const DATA_VARIABLE: &str = "PIPER_ESPEAKNG_DATA_DIRECTORY";
@@ -33,6 +35,22 @@ const CLAUSE_SEMICOLON: c_int = 30 | 0x1000 | 0x0004_0000;
 
 /// IPA, as UTF-8: bit 1 of `phonememode`.
 const PHONEMES_IPA: c_int = 0x02;
+/// The letters of one phoneme are tied by [`TIE`]: bit 7, and the character from bit 8 on.
+const PHONEMES_TIED: c_int = 0x80 | ((TIE as c_int) << 8);
+
+/// Between the letters of a diphthong or an affricate, such as `t^ʃ`; in no phoneme of its own.
+pub(super) const TIE: char = '^';
+
+/// Around words of another language than the voice's: `(fr)…(en-us)`.
+static LANGUAGE_SWITCH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\([^)]+\)").expect("the pattern is constant"));
+
+/// How phonemes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notation {
+    Plain,
+    /// With [`TIE`].
+    Tied,
+}
 
 // Not in a header of espeak-ng's, but not static either. `espeak_TextToPhonemes` is the same without the clause's end,
 // which the voices need; `espeak_TextToPhonemesWithTerminator`, which gives it, is newer than the espeak-ng here.
@@ -51,7 +69,7 @@ unsafe extern "C" {
 /// A part of a text up to a mark.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Clause {
-    /// IPA, with the marks of a change of language, such as `(fr)`.
+    /// IPA.
     pub(super) phonemes: String,
     /// `.`, `?`, `!`, `,`, `:`, `;` or nothing.
     pub(super) mark: &'static str,
@@ -80,7 +98,7 @@ static ESPEAK: Mutex<Option<Result<PathBuf, EspeakError>>> = Mutex::new(None);
 ///
 /// # Errors
 /// Where the data or the voice is missing.
-pub(super) fn clauses(voice: &str, text: &str) -> Result<Vec<Clause>, EspeakError> {
+pub(super) fn clauses(voice: &str, text: &str, notation: Notation) -> Result<Vec<Clause>, EspeakError> {
     // A panic between calls leaves espeak-ng as it was.
     let mut espeak = ESPEAK.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = espeak.get_or_insert_with(start).clone()?;
@@ -103,7 +121,7 @@ pub(super) fn clauses(voice: &str, text: &str) -> Result<Vec<Clause>, EspeakErro
         }
         // SAFETY: espeak-ng was started and has a voice, the lock keeps others out, and `rest` points into `text`,
         // which ends with a NUL and outlives the loop.
-        let (clause, after) = unsafe { next_clause(rest) }?;
+        let (clause, after) = unsafe { next_clause(rest, notation) }?;
         clauses.push(clause);
         rest = after;
     }
@@ -114,8 +132,12 @@ pub(super) fn clauses(voice: &str, text: &str) -> Result<Vec<Clause>, EspeakErro
 ///
 /// # Safety
 /// espeak-ng is started, has a voice, and is used by nobody else; `text` is UTF-8 that ends with a NUL.
-unsafe fn next_clause(text: *const c_char) -> Result<(Clause, *const c_char), EspeakError> {
+unsafe fn next_clause(text: *const c_char, notation: Notation) -> Result<(Clause, *const c_char), EspeakError> {
     let mut end: c_int = 0;
+    let mode = match notation {
+        Notation::Plain => PHONEMES_IPA,
+        Notation::Tied => PHONEMES_IPA | PHONEMES_TIED,
+    };
     // SAFETY: by this function's own terms; the decoder keeps the pointer only until the next call, and the string that
     // comes back is espeak-ng's buffer, copied before anything else is called.
     unsafe {
@@ -133,9 +155,10 @@ unsafe fn next_clause(text: *const c_char) -> Result<(Clause, *const c_char), Es
         }
         TranslateClauseWithTerminator(translator, std::ptr::null_mut(), std::ptr::null_mut(), &raw mut end);
         let after = espeak_rs_sys::text_decoder_get_buffer(p_decoder).cast::<c_char>();
-        let phonemes = GetTranslatedPhonemeString(PHONEMES_IPA);
+        let phonemes = GetTranslatedPhonemeString(mode);
         let phonemes =
             if phonemes.is_null() { String::new() } else { CStr::from_ptr(phonemes).to_string_lossy().into_owned() };
+        let phonemes = LANGUAGE_SWITCH.replace_all(&phonemes, "").into_owned();
         Ok((Clause { phonemes, mark: mark(end), ends_sentence: end & CLAUSE_TYPE_SENTENCE != 0 }, after))
     }
 }
@@ -203,14 +226,21 @@ mod tests {
 
     #[test]
     fn clauses_keep_their_marks() {
-        let clauses = clauses("en-us", "Come in, rest. Why? Now!").expect("espeak-ng works");
+        let clauses = clauses("en-us", "Come in, rest. Why? Now!", Notation::Plain).expect("espeak-ng works");
         let marks: Vec<_> = clauses.iter().map(|clause| (clause.mark, clause.ends_sentence)).collect();
         assert_eq!(marks, [(",", false), (".", true), ("?", true), ("!", true)]);
         assert!(clauses.iter().all(|clause| !clause.phonemes.is_empty()));
     }
 
     #[test]
+    fn the_letters_of_one_phoneme_can_be_tied() {
+        let of = |notation| clauses("en-us", "choice", notation).expect("espeak-ng works").remove(0).phonemes;
+        assert_eq!(of(Notation::Tied).replace(TIE, ""), of(Notation::Plain));
+        assert!(of(Notation::Tied).starts_with("t^ʃ"));
+    }
+
+    #[test]
     fn an_unknown_voice_is_told() {
-        assert!(matches!(clauses("no-such-voice", "Hello."), Err(EspeakError::NoVoice { .. })));
+        assert!(matches!(clauses("no-such-voice", "Hello.", Notation::Plain), Err(EspeakError::NoVoice { .. })));
     }
 }

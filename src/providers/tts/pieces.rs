@@ -1,29 +1,23 @@
 //! Cuts a sentence's phonemes where a speaker may breathe, so that its first sound comes early, a cancelled one stops
 //! soon, and an endless one doesn't fill the memory.
 
-use super::phonemes::Sentence;
+use super::Phonemes;
 
-/// A sentence up to this many phonemes is spoken in one go: about 6 s.
-const WHOLE: usize = 110;
-
-/// A piece ends at the first clause beyond this many phonemes; shorter pieces sound torn off.
-const SHORTEST: usize = 35;
-
-/// A piece without a clause ends between words, here: about 12 s. A voice's memory grows with the square of it.
-const LONGEST: usize = 220;
-
-/// The pieces, joined, are the sentence.
-pub(super) fn cut(sentence: Sentence) -> Vec<Sentence> {
-    cut_into(sentence, WHOLE, SHORTEST)
+/// Where a voice's sentences are cut, in phonemes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lengths {
+    /// A sentence up to this long is spoken in one go.
+    pub(super) whole: usize,
+    /// A piece ends at the first clause beyond this; shorter pieces sound torn off.
+    pub(super) shortest: usize,
+    /// A piece without a clause ends between words, here.
+    pub(super) longest: usize,
 }
 
-/// Only what would fill the memory is cut.
-pub(super) fn cut_endless(sentence: Sentence) -> Vec<Sentence> {
-    cut_into(sentence, LONGEST * 4, LONGEST * 4)
-}
-
-fn cut_into(mut sentence: Sentence, whole: usize, shortest: usize) -> Vec<Sentence> {
-    let longest = LONGEST.max(whole);
+/// The pieces, joined, are the sentence; none is longer than `whole` and `longest`.
+pub(super) fn cut(mut sentence: Phonemes, lengths: Lengths) -> Vec<Phonemes> {
+    let Lengths { whole, shortest, .. } = lengths;
+    let longest = lengths.longest.max(whole);
     let mut pieces = Vec::new();
     while sentence.len() > whole {
         let end = clause_end(&sentence, shortest, longest)
@@ -42,7 +36,8 @@ fn cut_into(mut sentence: Sentence, whole: usize, shortest: usize) -> Vec<Senten
 /// Behind the white space of the first clause beyond `shortest`.
 fn clause_end(phonemes: &[String], shortest: usize, longest: usize) -> Option<usize> {
     let clauses = phonemes.windows(2).enumerate().skip(shortest);
-    let mut ends = clauses.filter(|(_, pair)| matches!(pair[0].as_str(), "," | ";" | ":") && pair[1] == " ");
+    let mut ends =
+        clauses.filter(|(_, pair)| matches!(pair[0].as_str(), "," | ";" | ":" | "." | "!" | "?") && pair[1] == " ");
     let end = ends.next()?.0 + 2;
     // What is left must not be torn off either.
     (end <= longest && phonemes.len() - end >= shortest / 2).then_some(end)
@@ -56,20 +51,23 @@ fn word_end(phonemes: &[String], shortest: usize) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn phonemes(text: &str) -> Sentence {
+    const LENGTHS: Lengths = Lengths { whole: 110, shortest: 35, longest: 220 };
+    const ENDLESS: Lengths = Lengths { whole: 880, shortest: 880, longest: 880 };
+
+    fn phonemes(text: &str) -> Phonemes {
         text.chars().map(String::from).collect()
     }
 
     #[test]
     fn a_short_sentence_stays_whole() {
         let sentence = phonemes("kˈʌm ˈɪn, sˈɪt dˈaʊn, ænd ɹˈɛst.");
-        assert_eq!(cut(sentence.clone()), [sentence]);
+        assert_eq!(cut(sentence.clone(), LENGTHS), [sentence]);
     }
 
     #[test]
     fn a_long_sentence_is_cut_at_its_clauses() {
         let clause = "ænd ðˈɛn wiː wˈɔːkt ˈɔn ɐlˈɔŋ ðə ɹˈɪvɚ, ";
-        let pieces = cut(phonemes(&clause.repeat(6)));
+        let pieces = cut(phonemes(&clause.repeat(6)), LENGTHS);
         // The last two are short enough together.
         assert_eq!(pieces.len(), 5);
         assert!(pieces[..4].iter().all(|piece| piece.concat() == clause));
@@ -79,9 +77,10 @@ mod tests {
     #[test]
     fn an_endless_sentence_is_cut_all_the_same() {
         for text in ["wˈɜːd ".repeat(500), "aː".repeat(3000)] {
-            for (pieces, longest) in [(cut(phonemes(&text)), LONGEST), (cut_endless(phonemes(&text)), LONGEST * 4)] {
+            for lengths in [LENGTHS, ENDLESS] {
+                let pieces = cut(phonemes(&text), lengths);
                 assert!(pieces.len() > 1);
-                assert!(pieces.iter().all(|piece| piece.len() <= longest));
+                assert!(pieces.iter().all(|piece| piece.len() <= lengths.longest));
                 assert_eq!(pieces.concat(), phonemes(&text));
             }
         }

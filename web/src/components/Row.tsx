@@ -1,0 +1,14 @@
+import type { ReactNode } from "react";
+
+/** One setting: what it is, and what it is set by. */
+export function Row({ name, about, children }: { name: string; about?: string; children: ReactNode }) {
+  return (
+    <div className="setting">
+      <div className="what">
+        <span>{name}</span>
+        {about ? <span className="soft small">{about}</span> : null}
+      </div>
+      {children}
+    </div>
+  );
+}
