@@ -8,6 +8,7 @@
 //! | [`audio`] | recordings to and from clips |
 //! | [`config`] | settings, raw → validated |
 //! | [`weights`] | where a model's files are |
+//! | [`language`] | what is a matter of one language |
 //! | [`providers`] | the ports and their adapters |
 //! | [`store`] | what outlives the process; the only room that knows SQL |
 //! | [`memory`] | what to keep, what to recall |
@@ -28,6 +29,7 @@ pub mod conversation;
 pub mod domain;
 pub mod graph;
 pub mod jobs;
+pub mod language;
 pub mod memory;
 pub mod providers;
 pub mod server;

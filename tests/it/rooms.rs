@@ -9,17 +9,18 @@ const RANKS: &[(&str, u8)] = &[
     ("audio", 1),
     ("config", 2),
     ("weights", 3),
-    ("providers", 4),
+    ("language", 4),
+    ("providers", 5),
     // Above `providers`: a store that is a service keeps to the limits and breakers of services.
-    ("store", 5),
-    ("memory", 6),
-    ("graph", 7),
-    ("conversation", 8),
-    ("app", 9),
-    ("server", 10),
-    ("jobs", 10),
-    ("comparison", 10),
-    ("cli", 11),
+    ("store", 6),
+    ("memory", 7),
+    ("graph", 8),
+    ("conversation", 9),
+    ("app", 10),
+    ("server", 11),
+    ("jobs", 11),
+    ("comparison", 11),
+    ("cli", 12),
 ];
 
 /// May be used from anywhere from `providers` up: names of metrics only.
