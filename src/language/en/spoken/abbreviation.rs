@@ -58,6 +58,10 @@ const NUMBERED: &[(&str, &str)] = &[
     ("Nos", "Numbers"),
     ("no", "number"),
     ("nos", "numbers"),
+    ("v", "verse"),
+    ("vv", "verses"),
+    ("b", "born"),
+    ("d", "died"),
     ("p", "page"),
     ("pp", "pages"),
     ("P", "Page"),
@@ -101,6 +105,7 @@ const DOTTED: &[(&str, &str)] = &[
     ("asst", "assistant"),
     ("Asst", "Assistant"),
     ("avg", "average"),
+    ("Avg", "Average"),
     ("ave", "avenue"),
     ("Bros", "Brothers"),
     ("cf", "compare"),
@@ -152,6 +157,12 @@ const DOTTED: &[(&str, &str)] = &[
     ("Mss", "Manuscripts"),
 ];
 
+/// Never the last of a sentence.
+const LEADING: &[&str] = &[
+    "vs", "approx", "Approx", "incl", "excl", "cf", "viz", "avg", "Avg", "est", "Est", "asst", "Asst", "Assn", "misc",
+    "univ", "Univ", "Max", "max", "Min", "min",
+];
+
 /// With marks inside.
 const WHOLE: &[(&str, &str)] = &[
     ("e.g.", "for example"),
@@ -186,13 +197,13 @@ pub(super) fn rules() -> Vec<Rule> {
         short.join("|")
     };
     vec![
-        Rule::new(&format!(r"\b(?P<a>{})(?:\s|$|\b)", any(WHOLE)), |found| {
+        Rule::new(&format!(r"\b(?P<a>{})\s?", any(WHOLE)), |found| {
             let short = found.text("a");
             let behind = &found.whole()[short.len()..];
             let closes =
                 !short.ends_with('/') && short.contains('/') && found.next().is_some_and(char::is_alphanumeric);
             let long = said(WHOLE, short)?;
-            let stop = if short.ends_with('.') && ends_sentence(found, behind) { "." } else { "" };
+            let stop = if ends_sentence(found, short, behind) { "." } else { "" };
             let gap = if short == "w/" && behind.is_empty() { " " } else { behind };
             // "e.g.," has its pause; without the comma it is read on.
             (!closes).then(|| format!("{long}{stop}{gap}"))
@@ -213,8 +224,15 @@ pub(super) fn rules() -> Vec<Rule> {
                 return found.after().starts_with(|c: char| c.is_ascii_digit()).then(|| format!("{long} "));
             }
             // "No. I said no." and "the fig. I ate" speak of a person.
-            let counts = !matches!(short, "No" | "no" | "c" | "p") && (roman != "I" || found.word_after().is_empty());
+            let counts = !matches!(short, "No" | "no" | "c" | "p" | "v" | "b" | "d")
+                && (roman != "I" || found.word_after().is_empty());
             counts.then(|| Some(format!("{long} {}", cardinal(roman::value(roman)?))))?
+        }),
+        // "at No 10"; at a sentence's start it may deny.
+        Rule::new(r"\bNo[ ]", |found| {
+            let number = found.after().starts_with(|c: char| c.is_ascii_digit());
+            let inside = found.before().trim_end().ends_with(char::is_alphabetic);
+            (number && inside).then(|| "Number ".to_owned())
         }),
         Rule::new(r"\b(?:No|no)[ ]?º[ ]?|№[ ]?", |_| Some("number ".to_owned())),
         Rule::new(r"#[ ]?", |found| {
@@ -229,7 +247,10 @@ pub(super) fn rules() -> Vec<Rule> {
             let word = matches!(short, "max" | "min" | "Max" | "Min" | "temp" | "est" | "ext" | "ave" | "Co")
                 && found.ends_sentence();
             let place = short == "Est" && !found.after().trim_start().starts_with(|c: char| c.is_ascii_digit());
-            (!word && !place).then(|| Some(format!("{}{}", said(DOTTED, short)?, found.stop())))?
+            // A name behind these begins no sentence: "Rovers vs. United".
+            let leads = LEADING.contains(&short) && !found.after().trim().is_empty();
+            let stop = if leads { "" } else { found.stop() };
+            (!word && !place).then(|| Some(format!("{}{stop}", said(DOTTED, short)?)))?
         }),
         Rule::new(&format!(r"\b(?P<a>{})\b", any(BARE)), |found| Some(said(BARE, found.text("a"))?.to_owned())),
     ]
@@ -239,9 +260,11 @@ fn said(table: &[(&'static str, &'static str)], short: &str) -> Option<&'static 
     table.iter().find(|(written, _)| *written == short).map(|(_, long)| *long)
 }
 
-/// As [`Found::ends_sentence`], where white space was taken along.
-fn ends_sentence(found: &Found<'_>, behind: &str) -> bool {
-    if behind.is_empty() { found.after().trim().is_empty() } else { found.after().starts_with(char::is_uppercase) }
+/// As [`Found::ends_sentence`], where white space was taken along: a name behind "e.g." begins no sentence.
+fn ends_sentence(found: &Found<'_>, short: &str, behind: &str) -> bool {
+    let last = found.after().trim().is_empty();
+    short.ends_with('.')
+        && (last || short == "et al." && !behind.is_empty() && found.after().starts_with(char::is_uppercase))
 }
 
 /// "St" and "Dr" stand before a name as saint and doctor, behind one as street and drive.
@@ -258,7 +281,9 @@ fn street(found: &Found<'_>) -> Option<String> {
     let behind_name = close && (capital || ordinal) && !(OPENERS.contains(&before));
     let opener = OPENERS.contains(&next);
     let person = matches!(short, "St" | "Dr");
-    if person && name_after && !(behind_name && opener) {
+    // "Ask Dr. Who": the first word of a text is a name's only by chance.
+    let named = behind_name && found.before().trim_end().contains(' ');
+    if person && name_after && !(named && opener) {
         let title = if short == "St" { "Saint" } else { "Doctor" };
         // "Visit Elm St. John waits" can't be told from a saint.
         return Some(title.to_owned());

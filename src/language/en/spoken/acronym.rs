@@ -1,7 +1,7 @@
 //! Capitals: what is spelled, what is said as a word, initials, letters with numbers.
 
 use super::rule::{Found, Rule};
-use super::words::{spelled, spelled_plural, whole};
+use super::words::{pairs, spelled, spelled_plural, value, whole};
 
 /// Said as words although short.
 const WORDS: &[&str] = &[
@@ -79,7 +79,12 @@ const OPENERS: &[&str] = &[
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
-        Rule::new(r"\bPh\.?\s?D(?:\b\.?)", |found| Some(format!("P.H.D{}", found.stop()))),
+        Rule::new(r"\bPh\.?\s?D(?:s\b|\b\.?)", |found| {
+            Some(if found.whole().ends_with('s') { spelled_plural("PHD") } else { format!("P.H.D{}", found.stop()) })
+        }),
+        Rule::new(r"\bWW(?P<n>II|I|2|1)\b", |found| {
+            Some(format!("World War {}", if matches!(found.text("n"), "II" | "2") { "two" } else { "one" }))
+        }),
         Rule::new(r"\b(?:M\.?Sc|B\.?Sc)\b\.?", |found| {
             let first = found.whole().chars().next()?;
             Some(format!("{first}.S.C{}", found.stop()))
@@ -139,7 +144,8 @@ fn mixed(found: &Found<'_>) -> Option<String> {
     if WORDS.contains(&letters) || letters.chars().count() > 3 {
         return None;
     }
-    let mut words = format!("{} {}", spelled(letters), whole(number));
+    let number = if number.starts_with('0') { whole(number) } else { pairs(value(number)?) };
+    let mut words = format!("{} {number}", spelled(letters));
     if !rest.is_empty() {
         words = format!("{words} {}", spelled(rest));
     }

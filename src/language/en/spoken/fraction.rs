@@ -40,6 +40,13 @@ pub(super) fn rules() -> Vec<Rule> {
             if !found.stands_alone() || below == 0 {
                 return None;
             }
+            if above == 50 && below == 50 {
+                return Some("fifty-fifty".to_owned());
+            }
+            let parts = ["step", "page", "part", "chapter", "slide", "day", "question", "lesson", "week", "round"];
+            if above <= below && parts.contains(&found.word_before().to_lowercase().as_str()) {
+                return Some(format!("{} of {}", cardinal(above), cardinal(below)));
+            }
             // Marks out of ten, blood pressure.
             if matches!(below, 5 | 10 | 20 | 100)
                 && found.word_after() != "of"
@@ -83,7 +90,11 @@ pub(super) fn rules() -> Vec<Rule> {
         }),
         // A ratio: "3:1"
         Rule::new(r"(?P<a>[0-9]+):(?P<b>[0-9]+)\b", |found| {
-            found.stands_alone().then(|| format!("{} to {}", whole(found.text("a")), whole(found.text("b"))))
+            // "Psalm 23:4"
+            let verse = found.word_before().starts_with(char::is_uppercase)
+                && !matches!(found.word_before(), "A" | "The" | "Ratio" | "Score" | "By");
+            let between = if verse { " " } else { " to " };
+            found.stands_alone().then(|| format!("{}{between}{}", whole(found.text("a")), whole(found.text("b"))))
         }),
     ]
 }

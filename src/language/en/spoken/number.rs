@@ -1,7 +1,7 @@
 //! Numbers by themselves: whole ones, decimals, ordinals, negatives, magnitudes, and years.
 
 use super::rule::{Found, Rule};
-use super::words::{cardinal, decimal, digits, ordinal, plural, value, whole, year};
+use super::words::{cardinal, decimal, digits, ordinal, pairs, plural, value, whole, year};
 
 /// A whole number, or one with a fraction.
 pub(super) const NUMBER: &str = r"(?:(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)";
@@ -60,7 +60,7 @@ const YEAR_BEFORE: &[&str] = &[
 const NOT_COUNTED: &[&str] = &["is", "was", "has", "as", "this", "its", "his", "us", "does", "yes", "thus", "always"];
 
 /// What is known by a number that is said in pairs: "room 204" is "two oh four".
-const IN_PAIRS: &[&str] = &["room", "flight", "bus", "train", "suite", "highway"];
+const IN_PAIRS: &[&str] = &["room", "flight", "bus", "train", "suite", "highway", "boeing", "airbus"];
 
 /// What is known by a number whose digits are said one by one.
 const BY_DIGIT: &[&str] =
@@ -176,7 +176,10 @@ fn in_context(found: &Found<'_>) -> Option<String> {
     let text = found.whole();
     let mut before = found.before().rsplit(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(7);
     let ends = found.word_after().is_empty() || matches!(found.word_after(), "and" | "or" | "to" | "for" | "is");
+    // "NY 10001"
+    let state = text.len() == 5 && found.word_before().len() == 2 && !found.word_before().contains(char::is_lowercase);
     if BY_DIGIT.contains(&word.as_str())
+        || state && found.word_before().bytes().all(|byte| byte.is_ascii_uppercase())
         || ends && text.len() > 3 && before.any(|word| BY_DIGIT.contains(&word.to_lowercase().as_str()))
     {
         return Some(digits(text));
@@ -184,12 +187,7 @@ fn in_context(found: &Found<'_>) -> Option<String> {
     if !IN_PAIRS.contains(&word.as_str()) || text.starts_with('0') || text.len() > 4 {
         return None;
     }
-    let number = value(text)?;
-    match (number / 100, number % 100) {
-        (_, 0) => None,
-        (hundreds, rest @ 1..=9) => Some(format!("{} oh {}", cardinal(hundreds), cardinal(rest))),
-        (hundreds, rest) => Some(format!("{} {}", cardinal(hundreds), cardinal(rest))),
-    }
+    value(text).map(pairs)
 }
 
 /// Four digits are mostly a year; behind a preposition always, before what is counted never.

@@ -152,7 +152,9 @@ fn named(found: &Found<'_>) -> Option<String> {
         return None;
     }
     // The third of a family: behind two names.
-    let family = before.starts_with(char::is_uppercase) && number <= 6 && !matches!(before, "The" | "A" | "In");
+    let sentence = found.before().trim_end().ends_with('.');
+    let family =
+        !sentence && before.starts_with(char::is_uppercase) && number <= 6 && !matches!(before, "The" | "A" | "In");
     Some(if family {
         format!("{name} the {}{suffix}", ordinal(number))
     } else {

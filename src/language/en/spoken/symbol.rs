@@ -1,6 +1,7 @@
 //! Signs that are said as words: "&", "@", "²", "§".
 
 use super::rule::Rule;
+use super::words::whole;
 
 pub(super) fn rules() -> Vec<Rule> {
     vec![
@@ -11,7 +12,31 @@ pub(super) fn rules() -> Vec<Rule> {
         Rule::new(r"§§?[ ]?", |_| Some("section ".to_owned())),
         Rule::new("°", |found| found.last().is_some_and(char::is_alphanumeric).then(|| " degrees".to_owned())),
         Rule::new("~", |found| found.after().starts_with(|c: char| c.is_ascii_digit()).then(|| "about ".to_owned())),
-        // "and/or", "he/she", "km/day"
+        Rule::new(r"\^(?P<n>[0-9]{1,3})\b", |found| {
+            let words = match found.text("n") {
+                "2" => " squared".to_owned(),
+                "3" => " cubed".to_owned(),
+                power => format!(" to the power of {}", whole(power)),
+            };
+            power(found.last(), &words)
+        }),
+        // "7 days/wk"
+        Rule::new(r"/(?P<per>day|night|week|wk|month|mo|year|yr|hour|hr|min|person|head)\b", |found| {
+            let per = match found.text("per") {
+                "wk" => "week",
+                "mo" => "month",
+                "yr" => "year",
+                "hr" => "hour",
+                "min" => "minute",
+                per => per,
+            };
+            // "day/night" is a pair.
+            let before = found.before();
+            let word = &before[before.trim_end_matches(char::is_alphabetic).len()..];
+            let counted = word.is_empty() || word.ends_with('s') || word.len() < 3;
+            (counted && found.last().is_some_and(char::is_alphanumeric)).then(|| format!(" per {per}"))
+        }),
+        // "and/or", "he/she"
         Rule::new(r"/", |found| {
             let before = found.before();
             let word = &before[before.trim_end_matches(char::is_alphanumeric).len()..];

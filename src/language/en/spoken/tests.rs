@@ -78,6 +78,14 @@ fn each_kind_of_token_is_said() {
             "nine A.M to five P.M, ten percent to twenty percent, five to ten dollars, Monday to Friday",
         ),
         ("Louis XIV's bed, Henry I was late, Part II.", "Louis the fourteenth's bed, Henry I was late, Part two."),
+        (
+            "Rovers vs. United, e.g. London, a.k.a. Bob, etc. He left at 7 a.m. She stayed.",
+            "Rovers versus United, for example London, also known as Bob, et cetera. He left at seven A.M. She stayed.",
+        ),
+        (
+            "I'm 5'4, 60kg, 7 days/wk, step 1/3, 50/50.",
+            "I'm five foot four, sixty kilograms, seven days per week, step one of three, fifty-fifty.",
+        ),
         ("J. K. Rowling took vitamin C. It helped.", "J.K Rowling took vitamin C. It helped."),
         ("I AM SO HAPPY! My DVDs are in the USA.", "I AM SO HAPPY! My D V D's are in the U.S.A."),
         ("Mix ½ cup, 1/2 tsp and 2½ lbs.", "Mix one half cup, one half teaspoon and two and a half pounds."),

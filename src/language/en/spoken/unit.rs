@@ -131,7 +131,9 @@ pub(super) fn rules() -> Vec<Rule> {
             },
         ),
         Rule::new(&format!(r"(?P<sign>[-−–])?(?P<n>{NUMBER})[ ]?[°º]"), |found| {
-            Some(format!("{}{}", signed(found)?, counted(found.text("n"), "degree", "degrees")))
+            let slope = matches!(found.word_before(), "a" | "A") && !found.word_after().is_empty();
+            let degrees = if slope { "degree" } else { "degrees" };
+            Some(format!("{}{}", signed(found)?, counted(found.text("n"), "degree", degrees)))
         }),
         Rule::new(&format!(r"(?P<sign>[-−–+])?(?P<n>{NUMBER})[ ]?(?P<pc>%|‰)"), |found| {
             let name = if found.text("pc") == "%" { "percent" } else { "per mille" };
@@ -149,6 +151,12 @@ pub(super) fn rules() -> Vec<Rule> {
                 (!joined).then(|| format!("{feet} foot {rest}{inches}{}", found.stop()))
             },
         ),
+        // "5'4"
+        Rule::new(r"(?P<n>[3-8])['’′](?P<i>1[01]|[0-9])\b", |found| {
+            let closes = found.next().is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '\'' | '’'));
+            let opens = found.last().is_none_or(|c| !c.is_alphanumeric() && c != '.');
+            (opens && closes).then(|| format!("{} foot {}", whole(found.text("n")), whole(found.text("i"))))
+        }),
         Rule::new(r"(?P<n>[0-9]+(?:\.[0-9]+)?)″", |found| Some(counted(found.text("n"), "inch", "inches"))),
         Rule::new(r"(?P<n>[0-9]+(?:\.[0-9]+)?)′", |found| Some(counted(found.text("n"), "foot", "feet"))),
         // "5 in." is inches where it isn't "5 in the morning".
@@ -240,7 +248,9 @@ fn measured(found: &Found<'_>) -> Option<String> {
             | "with"
             | "by"
     );
-    let attributive = hyphen || article && !noun.is_empty() && !preposition;
+    // "a 24hr service" and "24hr service" alike.
+    let close = found.text("join").is_empty() && matches!(unit, "hr" | "min" | "yr");
+    let attributive = hyphen || (article || close) && !noun.is_empty() && !preposition;
     let number = found.text("n");
     let name = if number == "1" || attributive { one } else { many };
     let per = match found.part("per").map(|per| per.trim_start_matches('/')) {

@@ -147,6 +147,16 @@ pub(super) fn year(year: u64) -> String {
     }
 }
 
+/// As the number of a room or a flight is said: "two oh four", "three seventy", "fourteen hundred".
+pub(super) fn pairs(number: u64) -> String {
+    match (number / 100, number % 100) {
+        (0, _) | (_, 0) if number < 1100 => cardinal(number),
+        (hundreds, 0) => format!("{} hundred", cardinal(hundreds)),
+        (hundreds, rest @ 1..=9) => format!("{} oh {}", cardinal(hundreds), cardinal(rest)),
+        (hundreds, rest) => format!("{} {}", cardinal(hundreds), cardinal(rest)),
+    }
+}
+
 /// The letters of a word, each by its name. espeak-ng names them, and in one breath, where dots stand between.
 pub(super) fn spelled(word: &str) -> String {
     let letters: Vec<String> =
