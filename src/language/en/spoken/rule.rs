@@ -159,6 +159,12 @@ pub(super) fn rewrite(text: &str, rules: &[Rule]) -> String {
     output
 }
 
+fn begins_sentence(output: &str) -> bool {
+    let before = output.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '“' | '\'' | '‘' | '('));
+    let ended = before.trim_end_matches(['"', '”', '\'', '’', ')']);
+    ended.ends_with(['.', '!', '?']) && !ended.ends_with("..") && output[ended.len()..].contains(char::is_whitespace)
+}
+
 /// Words don't grow together with what was written close to the token.
 fn append(output: &mut String, words: &str, after: &str) {
     let joins = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
@@ -167,7 +173,15 @@ fn append(output: &mut String, words: &str, after: &str) {
     }
     // Words of a sign bring blanks of their own.
     let words = if output.is_empty() || output.ends_with(char::is_whitespace) { words.trim_start() } else { words };
-    output.push_str(words);
+    let mut letters = words.chars();
+    match letters.next() {
+        // espeak-ng makes no pause at a full stop before a small letter.
+        Some(first) if begins_sentence(output) => {
+            output.extend(first.to_uppercase());
+            output.push_str(letters.as_str());
+        }
+        _ => output.push_str(words),
+    }
     if joins(words.chars().next_back()) && joins(after.chars().next()) {
         output.push(' ');
     }

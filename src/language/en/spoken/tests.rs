@@ -71,6 +71,10 @@ fn each_kind_of_token_is_said() {
             "We sat. It was 5.5 °C, at night −3°.",
             "We sat. It was five point five degrees Celsius, at night minus three degrees.",
         ),
+        (
+            "He left. 20 people (\"10!\") stayed... 5 slept. $5 each.",
+            "He left. Twenty people (\"ten!\") stayed... five slept. Five dollars each.",
+        ),
         ("Dr. Lee, of 12 Oak Dr., met St. Mary.", "Doctor Lee, of twelve Oak Drive, met Saint Mary."),
         ("No. I said no. He is at no. 10.", "No. I said no. He is at number ten."),
         (
