@@ -49,7 +49,7 @@ impl SayCommand {
             }
             _ => self.text,
         };
-        let text = speakable::whole(&text);
+        let text = speakable::every_word(&text);
         let speed = self.speed.unwrap_or(config.tts.speed);
         if !(0.25..=4.0).contains(&speed) {
             bail!("the speed is {speed}; give a number from 0.25 to 4");

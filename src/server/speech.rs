@@ -26,10 +26,10 @@ use crate::providers::tts::{SpeechChunk, SpeechRequest};
 /// Pieces that wait for a slow client; the voice waits when there are more.
 const PIECES: usize = 8;
 
-/// What is to be said, sentence by sentence; empty where the text has no word in it.
+/// What is to be said, sentence by sentence: every word of the text; empty where the text has no word in it.
 pub(super) fn sentences(text: &str) -> VecDeque<String> {
     let mut splitter = Sentences::new();
-    let mut sentences = splitter.push(&speakable::whole(text));
+    let mut sentences = splitter.push(&speakable::every_word(text));
     sentences.extend(splitter.finish());
     // A piece without a word says nothing, and voices refuse it.
     sentences.retain(|sentence| sentence.contains(char::is_alphanumeric));

@@ -3,6 +3,7 @@
 use super::direction::is_direction;
 use super::role::Marker;
 use super::symbol::is_speakable;
+use super::tag::markup;
 use super::{Found, Line, Speakable, Step, find_within};
 
 /// The longest stage direction, and the longest text between brackets, in bytes.
@@ -30,11 +31,11 @@ impl Speakable {
         let mut characters = rest.chars();
         let Some(c) = characters.next() else { return Step::Wait };
         let next = characters.next();
-        if next.is_none() && !last && needs_neighbour(c) {
+        if next.is_none() && !last && (needs_neighbour(c) || c == '|' && self.says_every_word()) {
             return Step::Wait;
         }
         if self.output.at_sentence_start() && c.is_alphabetic() {
-            match self.roles.read(rest, last, false) {
+            match self.role(rest, last, false) {
                 Marker::Own(length) => return Step::Drop(length),
                 Marker::Other => return Step::End,
                 Marker::Unknown => return Step::Wait,
@@ -46,17 +47,27 @@ impl Speakable {
             c if c.is_whitespace() => Step::Gap(c.len_utf8()),
             '*' | '_' => self.emphasis(rest, c, last),
             '~' => tilde(rest, next),
-            '(' => parenthesis(rest, last),
+            '(' if !self.says_every_word() => parenthesis(rest, last),
             '[' => self.bracket(rest, last),
+            // Read as a link's: what it shows in words.
+            '!' if next == Some('[') && self.says_every_word() => Step::Drop(1),
             '!' if next == Some('[') => image(rest, last),
+            '<' if self.says_every_word() => markup(rest, last),
             '<' => self.tag(rest, next, last),
+            '|' if next == Some('>') && self.says_every_word() => Step::Gap(2),
             '>' if self.output.neighbour().is_some() => Step::Gap(1),
             '&' => entity(rest, last),
-            ':' | ';' if self.output.neighbour().is_none() => face(rest, c, last),
-            'h' | 'H' | 'w' | 'W' if self.output.at_word_start() => address(rest, c, last),
+            ':' | ';' if self.output.neighbour().is_none() => face(rest, c, last, self.says_every_word()),
+            'h' | 'H' | 'w' | 'W' if self.output.at_word_start() => address(rest, c, last, self.says_every_word()),
             '|' if self.line == Line::TableRow => cell_end(rest, last),
             '|' | '\\' | '{' | '}' => Step::Gap(1),
             '#' if next.is_some_and(|next| next.is_ascii_digit()) => Step::Say(1, "number ".into()),
+            // "#rest" and "C#" are read with it.
+            '#' if self.says_every_word()
+                && (self.output.neighbour().is_some() || next.is_some_and(char::is_alphabetic)) =>
+            {
+                Step::Say(1, "#".into())
+            }
             '#' => Step::Drop(1),
             // A keycap: the digit is a picture.
             '0'..='9' if next == Some('\u{FE0F}') => Step::Gap(1),
@@ -85,6 +96,9 @@ impl Speakable {
             return self.lone_mark(rest, mark, last);
         }
         if before.is_some_and(|c| !matches!(c, '(' | '"' | '\'' | '“' | '‘' | '—' | '–' | '-')) {
+            return Step::Drop(1);
+        }
+        if self.says_every_word() {
             return Step::Drop(1);
         }
         let inner = &rest[1..];
@@ -125,14 +139,18 @@ impl Speakable {
         };
         let inner = &rest[1..=length];
         let behind = &rest[length + 2..];
-        if matches!(inner, "INST" | "/INST") {
+        if matches!(inner, "INST" | "/INST") && !self.says_every_word() {
             return self.control(length + 2);
         }
         let mut whole = length + 2;
         match behind.chars().next() {
             None if !last => return Step::Wait,
             Some('(') => match find_within(behind, ADDRESS_LIMIT, last, |text| text.starts_with(')')) {
-                Found::At(end) => return Step::Unwrap(whole + end + 1, inner.to_owned()),
+                Found::At(end) => {
+                    let target = behind[1..end].to_owned();
+                    let unsaid = self.says_every_word() && !inner.contains(char::is_alphanumeric);
+                    return Step::Unwrap(whole + end + 1, if unsaid { target } else { inner.to_owned() });
+                }
                 Found::Nowhere => {}
                 Found::Unknown => return Step::Wait,
             },
@@ -141,7 +159,7 @@ impl Speakable {
         }
         let footnote = inner.trim_start_matches('^').chars().all(|c| c.is_ascii_digit());
         let tick = matches!(inner.trim(), "" | "x" | "X");
-        if footnote || tick || is_direction(inner, false) {
+        if !self.says_every_word() && (footnote || tick || is_direction(inner, false)) {
             return Step::Gap(whole);
         }
         Step::Unwrap(whole, inner.to_owned())
@@ -257,8 +275,9 @@ fn entity(rest: &str, last: bool) -> Step {
     Step::Say(1, "&".into())
 }
 
-fn face(rest: &str, c: char, last: bool) -> Step {
-    for face in FACES {
+/// A face is a picture. Where every word counts, one with a digit in it may be a number behind a mark.
+fn face(rest: &str, c: char, last: bool, every_word: bool) -> Step {
+    for face in FACES.iter().filter(|face| !every_word || !face.contains(|c: char| c.is_ascii_digit())) {
         if let Some(behind) = rest.strip_prefix(face) {
             match behind.chars().next() {
                 None if !last => return Step::Wait,
@@ -273,8 +292,8 @@ fn face(rest: &str, c: char, last: bool) -> Step {
     Step::Say(1, c.into())
 }
 
-/// An address is said as its host: "https://www.example.org/a?b" → "example.org".
-fn address(rest: &str, c: char, last: bool) -> Step {
+/// An address is said as its host: "https://www.example.org/a?b" → "example.org"; where every word counts, whole.
+fn address(rest: &str, c: char, last: bool, every_word: bool) -> Step {
     const STARTS: [&str; 3] = ["https://", "http://", "www."];
     let is_start = |text: &str, start: &str| {
         let length = text.len().min(start.len());
@@ -294,6 +313,9 @@ fn address(rest: &str, c: char, last: bool) -> Step {
         end => end.unwrap_or(rest.floor_char_boundary(ADDRESS_LIMIT)),
     };
     let whole = rest[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', '\'']);
+    if every_word {
+        return Step::Say(whole.len().max(1), whole.to_owned());
+    }
     if whole.len() <= start.len() {
         return Step::Gap(whole.len().max(1));
     }

@@ -18,7 +18,7 @@ impl Speakable {
         if first == '\n' {
             return Step::EndParagraph(indent + 1);
         }
-        match self.roles.read(body, last, true) {
+        match self.role(body, last, true) {
             Marker::Own(length) => return Step::Drop(indent + length),
             Marker::Other => return Step::End,
             Marker::Unknown => return Step::Wait,
@@ -27,9 +27,16 @@ impl Speakable {
         let mark = match first {
             '#' => heading(body, last),
             '>' => Some(Step::Becomes(self.line, 1)),
+            '`' if self.says_every_word() => fence_around_words(body, last),
             '`' => fence(body, last),
             '|' => table(body, last),
             '-' | '*' | '_' | '=' | '+' | '•' | '–' => marks(body, first, last),
+            // The number of an item is a word of it; behind it the line is an item's.
+            '0'..='9' if self.says_every_word() => match number(body, last) {
+                Some(Step::Becomes(..)) if self.line == Line::Item => None,
+                Some(Step::Becomes(line, _)) => return Step::Becomes(line, 0),
+                step => step,
+            },
             '0'..='9' => number(body, last),
             _ => None,
         };
@@ -69,6 +76,25 @@ fn fence(body: &str, last: bool) -> Option<Step> {
     }
 }
 
+/// As [`fence`], where what stands between the fences is said whatever it is. The name of its language belongs to the
+/// fence; without a fence that closes it, it is a word.
+fn fence_around_words(body: &str, last: bool) -> Option<Step> {
+    if !body.starts_with(FENCE) {
+        return (FENCE.starts_with(body) && !last).then_some(Step::Wait);
+    }
+    let Some((info, code)) = body[FENCE.len()..].split_once('\n') else {
+        return (!last).then_some(Step::Wait);
+    };
+    let name = info.trim();
+    let named = !name.contains(|c: char| c.is_whitespace() || c == '`');
+    match code.contains(FENCE) {
+        true if named => Some(Step::EndParagraph(FENCE.len() + info.len())),
+        false if named && !name.is_empty() && !last => Some(Step::Wait),
+        _ if name.is_empty() => Some(Step::EndParagraph(FENCE.len() + info.len())),
+        _ => None,
+    }
+}
+
 /// A row of a table, or the line under its head, which nobody says.
 fn table(body: &str, last: bool) -> Option<Step> {
     Some(match only(body, &['|', '-', ':'], last) {
@@ -87,7 +113,20 @@ fn marks(body: &str, mark: char, last: bool) -> Option<Step> {
     }
     let bullet = mark.len_utf8();
     let item = !matches!(mark, '_' | '=') && body[bullet..].starts_with([' ', '\t']);
-    item.then_some(Step::Becomes(Line::Item, bullet))
+    if !item {
+        return None;
+    }
+    // The box of a task: "- [x] eat".
+    let text = body[bullet..].trim_start_matches([' ', '\t']);
+    let at = body.len() - text.len();
+    let mut marks = text.chars().take(4);
+    let ticked = [marks.next(), marks.next(), marks.next(), marks.next()];
+    Some(match ticked {
+        [None, ..] | [Some('['), None, ..] | [Some('['), Some(' ' | 'x' | 'X'), None, _] if !last => Step::Wait,
+        [Some('['), Some(' ' | 'x' | 'X'), Some(']'), None] if !last => Step::Wait,
+        [Some('['), Some(' ' | 'x' | 'X'), Some(']'), Some(' ')] => Step::Becomes(Line::Item, at + 3),
+        _ => Step::Becomes(Line::Item, bullet),
+    })
 }
 
 /// `1. ` or `2) `; longer numbers are years and amounts.

@@ -1,5 +1,6 @@
-//! From what a model writes to what can be spoken, while it is still writing: no markdown, no emoji, no stage
-//! directions, no role markers.
+//! The text sanitizer: from what is written to what can be spoken, without Markdown and emoji. Of a character's reply,
+//! read while the model is still writing it, stage directions, role markers and addresses behind their host are left out
+//! too; of a text that somebody gives to be spoken, no word is ([`Policy`]).
 //!
 //! A construct is held back until it is whole, so the pieces joined are the same however the text was cut. It is not
 //! text normalisation: numbers and abbreviations stay as they are, the voice reads them.
@@ -10,13 +11,14 @@ mod line;
 mod output;
 mod role;
 mod symbol;
+mod tag;
 
 use output::Output;
-use role::Roles;
+use role::{Marker, Roles};
 
-/// A streaming filter over one reply.
+/// A streaming filter over one text.
 pub struct Speakable {
-    roles: Roles,
+    policy: Policy,
     /// Read, but not yet decided upon.
     pending: String,
     output: Output,
@@ -26,6 +28,15 @@ pub struct Speakable {
     /// The closing tag of a part that nobody is meant to hear, such as `</think>`.
     hidden_until: Option<&'static str>,
     ended: bool,
+}
+
+/// What of a text is said.
+enum Policy {
+    /// A reply of a character's, by a model: what isn't meant for the ear, and whatever is written in somebody else's
+    /// name, is left out.
+    Reply(Roles),
+    /// A text that somebody wants to hear: every word of it.
+    EveryWord,
 }
 
 /// What kind of line the text is in.
@@ -72,14 +83,19 @@ impl Default for Speakable {
 }
 
 impl Speakable {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Of a reply by the character of this name.
     pub fn of(character: &str) -> Self {
+        Self::with(Policy::Reply(Roles::of(character)))
+    }
+
+    /// Of a text that somebody gives to be spoken.
+    pub fn every_word() -> Self {
+        Self::with(Policy::EveryWord)
+    }
+
+    fn with(policy: Policy) -> Self {
         Self {
-            roles: Roles::of(character),
+            policy,
             pending: String::new(),
             output: Output::default(),
             line: Line::Plain,
@@ -109,6 +125,18 @@ impl Speakable {
     /// Whether the reply is over, whatever the model still writes: it has begun to speak for someone else.
     pub fn ended(&self) -> bool {
         self.ended
+    }
+
+    fn says_every_word(&self) -> bool {
+        matches!(self.policy, Policy::EveryWord)
+    }
+
+    /// Whose words follow, by a mark in front of them.
+    fn role(&self, text: &str, last: bool, on_a_line: bool) -> Marker {
+        match &self.policy {
+            Policy::Reply(roles) => roles.read(text, last, on_a_line),
+            Policy::EveryWord => Marker::None,
+        }
     }
 
     fn advance(&mut self, last: bool) {
@@ -177,9 +205,10 @@ impl Speakable {
     }
 }
 
-/// A whole text at once.
-pub fn whole(text: &str) -> String {
-    let mut speakable = Speakable::new();
+/// What is spoken of a text that somebody gives: every word of it, without Markdown's marks and without emoji. The target
+/// of a link is one of the marks where the link has a text.
+pub fn every_word(text: &str) -> String {
+    let mut speakable = Speakable::every_word();
     let mut said = speakable.push(text);
     said.push_str(&speakable.finish());
     said

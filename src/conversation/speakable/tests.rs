@@ -1,6 +1,14 @@
-//! What is spoken of what a model writes.
+//! What is spoken of what a model writes, and of what somebody gives to be spoken.
 
-use super::{Speakable, whole};
+use super::{Speakable, every_word};
+
+/// A whole reply of Rose's at once.
+fn whole(text: &str) -> String {
+    let mut speakable = Speakable::of("Rose");
+    let mut said = speakable.push(text);
+    said.push_str(&speakable.finish());
+    said
+}
 
 #[test]
 fn plain_text_stays_as_it_is() {
@@ -123,7 +131,7 @@ fn the_reply_ends_where_the_other_party_speaks() {
         "I am here.</s> more",
         "I am here.\nYou: thanks",
     ] {
-        let mut speakable = Speakable::default();
+        let mut speakable = Speakable::of("Rose");
         let said = speakable.push(text);
         assert_eq!(said.trim_end(), "I am here.", "{text}");
         assert!(speakable.ended(), "{text}");
@@ -134,7 +142,7 @@ fn the_reply_ends_where_the_other_party_speaks() {
 
 #[test]
 fn a_mark_that_is_never_closed_does_not_hold_the_reply_back() {
-    let mut speakable = Speakable::default();
+    let mut speakable = Speakable::of("Rose");
     let mut said = String::new();
     for mark in ["*", "(", "[", "<a", "![", "_"] {
         said.push_str(&speakable.push(&format!("{mark}{}", "and on it goes ".repeat(30))));
@@ -162,7 +170,7 @@ fn what_is_said_is_the_same_however_the_text_comes() {
     for text in TANGLES {
         let expected = whole(text);
         for step in [1, 2, 3, 5, 11] {
-            let mut speakable = Speakable::default();
+            let mut speakable = Speakable::of("Rose");
             let mut said = String::new();
             for part in text.chars().collect::<Vec<_>>().chunks(step) {
                 said.push_str(&speakable.push(&part.iter().collect::<String>()));
@@ -231,10 +239,71 @@ fn random_text_comes_out_whole_and_the_same() {
         let parts: Vec<&str> =
             (0..random.random_range(1..40)).filter_map(|_| PARTS.choose(&mut random).copied()).collect();
         let text = parts.concat();
-        let mut speakable = Speakable::default();
+        let mut speakable = Speakable::of("Rose");
         let mut said: String = parts.iter().map(|part| speakable.push(part)).collect();
         said.push_str(&speakable.finish());
         assert_eq!(said, whole(&text), "{text:?}");
         assert!(!said.contains("  ") && said.trim() == said, "{text:?} became {said:?}");
+    }
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect()
+}
+
+#[test]
+fn every_word_of_a_given_text_is_said() {
+    for text in [
+        "Client: hello. Question: how are you? User: fine.",
+        "You: yes\nMe: no\n\nAssistant: Rose: here\nSystem: up",
+        "(softly) hello. (laughs) [sighs] *smiles warmly* _nods_ [Soft music]",
+        "*takes a deep breath* Then (pauses) she *waves*.",
+        "a < b and b > c, if x <y or y> z, 5 <3, a<b>c",
+        "<anything else> and <think>hm</think> <!-- note --> <|im_start|>user <|im_end|>",
+        "[INST] do it [/INST] ### Instruction: more",
+        "As shown [1], yes.[^2] [x] in a line, [ ] too",
+        "1. Rest\n2) Dream\n10. That was it.\n\n1984. That was the year.",
+        "```hello world``` and `code` and ```\nplain\n```",
+        "```\nlet x = 1;\n```\nThen ```never closed",
+        "| Herb | Use |\n|------|:---:|\n| Mint | calm |",
+        "see https://example.org/a/b?c=d#e, www.example.com/x and <https://www.x.org/y>.",
+        "snake_case_name, 2 ^ 3, {braces} \\slashes\\ pipes|here",
+        "I paid $5 (about 20%) &c. at 5:30 p.m. :3 :* end",
+        "# Rest\n## Sleep\n#tag C#\n> quoted\n---\nEnd\n===",
+        "你好 (softly) привет *улыбается* مرحبا é e\u{301}",
+        "unclosed *and (so [on <tag",
+    ] {
+        let said = every_word(text);
+        assert_eq!(words(&said), words(text), "{text:?} became {said:?}");
+    }
+}
+
+#[test]
+fn marks_of_a_given_text_are_not_said() {
+    for (text, expected) in [
+        ("You are **very** *brave* and ~~not~~ `calm`.", "You are very brave and not calm."),
+        ("# Rest\n\nSleep well.", "Rest. Sleep well."),
+        ("Try:\n- tea\n- [x] a walk\n* [ ] sleep.\n1. Rest\n2) Dream", "Try: tea. a walk. sleep. 1. Rest. 2) Dream"),
+        ("See [my page](https://example.com/a_b), [](https://x.org/y).", "See my page, https://x.org/y."),
+        ("A ![red sunset](http://x.y/z.png) here.", "A red sunset here."),
+        ("Look:\n```python\nprint(1)\n```\nDone.", "Look: print(1). Done."),
+        ("<b>word</b> said <anything else>, <a href=\"x\">link</a><br/>end", "word said anything else, link end"),
+        ("Hello 😊! 👨‍👩‍👧 1️⃣ :) &amp; rest", "Hello! and rest"),
+        ("*Rose:* (softly) **Client:** hello", "Rose: (softly) Client: hello"),
+        ("3*4 and #5", "3 times 4 and number 5"),
+        ("***\n😊\n- ", ""),
+    ] {
+        assert_eq!(every_word(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_given_text_is_said_the_same_however_it_comes() {
+    for text in TANGLES {
+        let mut speakable = Speakable::every_word();
+        let mut said: String = text.chars().map(|c| speakable.push(c.encode_utf8(&mut [0; 4]))).collect();
+        said.push_str(&speakable.finish());
+        assert_eq!(said, every_word(text));
+        assert!(!speakable.ended());
     }
 }

@@ -2,4 +2,5 @@
 
 pub mod dates;
 pub mod forgetting;
+pub mod spoken;
 pub mod words;

@@ -1,13 +1,12 @@
 //! What every local voice does to a text before espeak-ng reads it: small repairs where it would pause in the wrong place
 //! or not at all.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-/// espeak-ng ends the sentence at the full stop of "Dr." and starts another with "Smith".
-static TITLE: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"\b(Dr|Mr|Mrs|Ms|Mx|Prof|St|Mt|Rev|Fr|Gen|Col|Capt|Lt|Sgt|Gov|Sen|Pres)\.(\s+\p{Lu})"));
+use crate::language::en::spoken::spoken;
 
 /// espeak-ng gives no mark for it, and runs the words around it into one: "yet... I" is "yettie".
 static ELLIPSIS: LazyLock<Regex> = LazyLock::new(|| pattern(r#"\s*(?:\.{2,}|…)+(["'”’)]*)(\s*)(.)?"#));
@@ -19,9 +18,9 @@ fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("the pattern is constant")
 }
 
-/// The text as espeak-ng is to read it.
-pub(super) fn prepare(text: &str) -> String {
-    let text = TITLE.replace_all(text, "$1$2");
+/// As the voice of this language of espeak-ng's is to read it.
+pub(super) fn prepare(text: &str, language: &str) -> String {
+    let text = if language.starts_with("en") { Cow::Owned(spoken(text)) } else { Cow::Borrowed(text) };
     let text = ELLIPSIS.replace_all(&text, |found: &Captures<'_>| {
         let (quotes, space, next) = (&found[1], &found[2], found.get(3).map_or("", |next| next.as_str()));
         let goes_on = next.chars().next().is_some_and(|c| c.is_lowercase() || c.is_ascii_digit());
@@ -48,25 +47,26 @@ mod tests {
     #[test]
     fn what_espeak_misreads_is_mended() {
         for (text, expected) in [
-            ("Dr. Smith met St. Mary.", "Dr Smith met St Mary."),
+            ("Dr. Smith met St. Mary... at 8:00.", "Doctor Smith met Saint Mary, at eight o'clock."),
             ("Don't go yet... I have something.", "Don't go yet. I have something."),
             ("Well… maybe. And...", "Well, maybe. And."),
             ("Really...? \"Oh...\" Yes", "Really? \"Oh.\" Yes"),
             ("I waited—and left – then - slept -- well.", "I waited, and left, then, slept, well."),
             ("Yes, — no. — Never", "Yes, no. Never"),
         ] {
-            assert_eq!(prepare(text), expected);
+            assert_eq!(prepare(text, "en-us"), expected);
         }
     }
 
     #[test]
+    fn other_languages_keep_their_numbers() {
+        assert_eq!(prepare("Um 8:00 Uhr... bei Dr. Meier.", "de"), "Um 8:00 Uhr, bei Dr. Meier.");
+    }
+
+    #[test]
     fn the_rest_stays() {
-        for text in [
-            "Good evening, my dear; it's 5:30.",
-            "A well-known 3.5 and -5, 1990–2000, e.g. this.",
-            "The U.S. Army. I am Dr.",
-        ] {
-            assert_eq!(prepare(text), text);
+        for text in ["Good evening, my dear; it's late.", "A well-known and half-forgotten tale. I am here."] {
+            assert_eq!(prepare(text, "en-gb"), text);
         }
     }
 }

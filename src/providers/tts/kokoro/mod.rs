@@ -253,7 +253,7 @@ impl Engine {
     fn pieces(&self, voice: &str, text: &str) -> Result<Vec<Piece>, ProviderError> {
         let language = self.speaker(voice)?.language;
         let sentences = match self.rendering {
-            Rendering::Live => phonemes::sentences(language, &reading::prepare(text)),
+            Rendering::Live => phonemes::sentences(language, &reading::prepare(text, language.espeak)),
             Rendering::Reference => phonemes::sentences(language, text).map(|sentences| vec![join(sentences)]),
         };
         let lengths = match self.rendering {

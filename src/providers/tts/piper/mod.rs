@@ -176,7 +176,7 @@ impl Engine {
     /// The ids of each piece of the text.
     fn pieces(&self, text: &str) -> Result<Vec<Vec<i64>>, ProviderError> {
         let sentences = match self.rendering {
-            Rendering::Live => phonemes::sentences(&self.config, &reading::prepare(text)),
+            Rendering::Live => phonemes::sentences(&self.config, &reading::prepare(text, &self.config.espeak.voice)),
             Rendering::Reference => phonemes::sentences(&self.config, text),
         };
         let lengths = match self.rendering {
