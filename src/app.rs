@@ -88,7 +88,7 @@ impl App {
         let own = config.conversation.character_dir.as_deref();
         let character = Character::load(own, &config.conversation.language, ability)?;
         let judges = match config.judgement.by {
-            Judgement::Auto => ability == Ability::Able,
+            Judgement::Auto => ability >= Ability::Able,
             Judgement::Model => true,
             Judgement::Rules => false,
         };

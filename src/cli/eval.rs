@@ -23,7 +23,7 @@ said and remembered is held against what each turn asks for.
 
 Examples:
   rose eval
-  rose eval --backends tiny:models.set=tiny,small:models.set=small
+  rose eval --backends tiny,small
   rose eval --only forgetting --only are-you-human
   rose eval --backends groq,local --judge groq --json eval.json --markdown eval.md";
 
@@ -62,7 +62,7 @@ impl EvalCommand {
     /// Where a script or a backend can't be used, or a result can't be written.
     pub fn run(self, overrides: &Overrides) -> anyhow::Result<()> {
         let variants = match &self.backends {
-            Some(list) => variant::parse(list)?,
+            Some(list) => variant::parse(list, ModelStore::open(&Config::load(overrides)?.models)?.manifest())?,
             None => vec![variant::as_set()],
         };
         let mut scripts = script::read(self.conversations.as_deref())?;
@@ -91,7 +91,7 @@ impl EvalCommand {
     }
 
     fn judge(&self, judge: &str, overrides: &Overrides) -> anyhow::Result<ConversationJudge> {
-        let variants = variant::parse(judge)?;
+        let variants = variant::parse(judge, ModelStore::open(&Config::load(overrides)?.models)?.manifest())?;
         let [variant] = &variants[..] else { bail!("--judge takes one backend") };
         let overrides = Overrides { settings: variant.settings.clone(), ..overrides.clone() };
         let config = Config::load(&overrides)?;

@@ -30,7 +30,7 @@ Examples:
   rose say \"Good evening.\" -o evening.wav                 speak a text
   rose transcribe memo.webm                               print the words of a recording
   rose bench recordings --backends local,fake             compare backends on whole spoken turns
-  rose eval --backends tiny:models.set=tiny,small:models.set=small   play and judge whole conversations
+  rose eval --backends tiny,small                         play and judge whole conversations
   rose backup                                             copy the database and the cookie key into one file
   rose doctor                                             what is missing, and how to get it
 

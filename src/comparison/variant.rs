@@ -14,7 +14,7 @@ pub struct Variant {
 }
 
 /// Reads `[LABEL:]PART[+PART…][,…]`, where a part is a backend's name, which takes its place behind every port that has
-/// one, a model's name, which the local backend of its port then runs, or `key=value` of the settings.
+/// one, a model's name, which the local backend of its port then runs, a set of models, or `key=value` of the settings.
 ///
 /// # Errors
 /// Where a part is none of them, or two variants have one label.
@@ -56,10 +56,13 @@ fn one(item: &str, manifest: &Manifest) -> Result<Variant, ComparisonError> {
                 if let Some(model) = manifest.models.get(part) {
                     everywhere.extend(run_locally(model));
                 }
+                if manifest.sets.contains_key(part) {
+                    everywhere.push(("models.set".into(), part.into()));
+                }
                 if everywhere.is_empty() {
                     return Err(ComparisonError::Variant(format!(
                         "`{part}` is neither a backend nor a model nor a setting; name a backend such as local, a \
-                         model of `rose models list`, or write key=value, as in stt.local.threads=1"
+                         model or set of `rose models list`, or write key=value, as in stt.local.threads=1"
                     )));
                 }
                 settings.extend(everywhere);

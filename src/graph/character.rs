@@ -109,11 +109,11 @@ impl Character {
         }
         let source = Source { folder: folder.as_deref(), name: &name };
         let (persona, examples) = match ability {
-            Ability::Able => (source.text(built_in!("persona.txt"))?, Vec::new()),
+            Ability::Able | Ability::Strong => (source.text(built_in!("persona.txt"))?, Vec::new()),
             Ability::Small => split_examples(&source.text(built_in!("persona-small.txt"))?, &name)?,
         };
         let claims = match ability {
-            Ability::Able => None,
+            Ability::Able | Ability::Strong => None,
             Ability::Small => Some(Claims::parse(&source.text(built_in!("claims.toml"))?)?),
         };
         let guidance = Guidance::parse(&source.text(built_in!("guidance.toml"))?, &name)?;

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::MemoryError;
 use super::extraction::{Extracted, Extractor};
-use super::judgement::{Judge, JudgementError, MOST_NOTES, Operation, Told};
+use super::judgement::{Judge, JudgementError, Relation};
 use super::reconcile::{Step, reconcile};
 use crate::config::MemoryConfig;
 use crate::domain::embedding::Embedding;
@@ -16,6 +16,7 @@ use crate::domain::memory::{Memory, RecalledMemory};
 use crate::domain::stage::EngineTiming;
 use crate::language::en::dates;
 use crate::providers::embeddings::Embedder;
+use crate::providers::ProviderError;
 use crate::providers::llm::LanguageModel;
 use crate::store::{MemoryChange, MemoryStore, NewMemory};
 
@@ -26,8 +27,8 @@ const WEIGHTS: [f32; 3] = [1.0, 0.85, 0.7];
 /// Stored memories that a new one is compared with.
 const COMPARED: usize = 5;
 
-/// Cosine below which a memory has nothing to do with what is said.
-const BEARS_ON: f32 = 0.15;
+/// Cosine below which two memories can't be of one matter.
+const MAY_BEAR_ON: f32 = 0.2;
 
 /// Policy over one store and one embedder. Every call names the user, and touches no one else's memories.
 pub struct Memories {
@@ -118,65 +119,47 @@ impl Memories {
         hurry: CancellationToken,
     ) -> Result<Vec<Memory>, MemoryError> {
         if let Some(judge) = &self.judge {
-            let statements = self.extractor.statements(said.message);
-            if statements.is_empty() {
-                return Ok(Vec::new());
-            }
-            let known = self.bearing_on(user, &statements).await?;
-            let told = Told { statements: &statements, known: &known, at: said.at };
-            match judge.changes(&told, hurry).await {
-                Ok(operations) => return self.apply(user, said.session, operations).await,
-                Err(JudgementError::Provider(crate::providers::ProviderError::Cancelled)) => {
+            match self.judged(judge, said, hurry.clone()).await {
+                Ok(found) => return self.keep_all(user, said, found, Some((judge, hurry))).await,
+                Err(JudgementError::Provider(ProviderError::Cancelled)) => {
                     tracing::debug!("the next turn waits: the rules judge what was said");
                 }
                 Err(error) => tracing::warn!(error = %error, "no judgement of what was said: the rules judge it"),
             }
         }
-        let mut written = Vec::new();
-        for mut new in self.extractor.extract(said.message).await? {
-            new.text = dates::make_absolute(&new.text, said.at);
-            written.extend(self.keep(user, said.session, new).await?);
-        }
-        Ok(written)
+        let found = self.extractor.extract(said.message).await?;
+        self.keep_all(user, said, found, None).await
     }
 
-    /// The memories that the statements may bear on, nearest first.
-    async fn bearing_on(&self, user: UserId, statements: &[String]) -> Result<Vec<Memory>, MemoryError> {
-        let embedded = self.embedder.embed(statements.to_vec()).await?;
-        let mut found: Vec<RecalledMemory> = Vec::new();
-        for embedding in &embedded.embeddings {
-            for near in self.store.nearest_memories(user, embedding, COMPARED).await? {
-                match found.iter_mut().find(|other| other.memory.id == near.memory.id) {
-                    Some(other) => other.score = other.score.max(near.score),
-                    None => found.push(near),
-                }
-            }
+    /// What the judge finds worth keeping. Before a judge that needs them stand the rules: what they are sure of is kept or
+    /// dropped by them.
+    async fn judged(
+        &self,
+        judge: &Judge,
+        said: Said<'_>,
+        hurry: CancellationToken,
+    ) -> Result<Vec<Extracted>, JudgementError> {
+        let (mut found, doubtful) = match judge.judges_alone() {
+            true => (Vec::new(), self.extractor.statements(said.message)),
+            false => self.extractor.parted(said.message),
+        };
+        if !doubtful.is_empty() {
+            found.extend(judge.notes(&doubtful, said.at, hurry).await?);
         }
-        found.retain(|memory| memory.score >= BEARS_ON);
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        found.truncate(MOST_NOTES);
-        Ok(found.into_iter().map(|recalled| recalled.memory).collect())
+        Ok(found)
     }
 
-    async fn apply(
+    async fn keep_all(
         &self,
         user: UserId,
-        session: Option<SessionId>,
-        operations: Vec<Operation>,
+        said: Said<'_>,
+        found: Vec<Extracted>,
+        judge: Option<(&Judge, CancellationToken)>,
     ) -> Result<Vec<Memory>, MemoryError> {
         let mut written = Vec::new();
-        for operation in operations {
-            match operation {
-                Operation::Add { memory_type, text } => {
-                    written.extend(self.keep(user, session, Extracted { text, memory_type }).await?);
-                }
-                Operation::Update { id, memory_type, text } => {
-                    let embedding = self.embed(&text).await?;
-                    let change = MemoryChange { text, memory_type, embedding };
-                    written.push(self.store.change_memory(user, id, change).await?);
-                }
-                Operation::Delete { id } => self.store.delete_memory(user, id).await?,
-            }
+        for mut new in found {
+            new.text = dates::make_absolute(&new.text, said.at);
+            written.extend(self.keep(user, said.session, new, judge.as_ref()).await?);
         }
         Ok(written)
     }
@@ -186,10 +169,15 @@ impl Memories {
         user: UserId,
         session: Option<SessionId>,
         new: Extracted,
+        judge: Option<&(&Judge, CancellationToken)>,
     ) -> Result<Option<Memory>, MemoryError> {
         let embedding = self.embed(&new.text).await?;
         let near = self.store.nearest_memories(user, &embedding, COMPARED).await?;
-        Ok(match reconcile(&new.text, &near, self.config.duplicate) {
+        let mut step = reconcile(&new.text, &near, self.config.duplicate);
+        if let (Step::Store, Some((judge, hurry))) = (&step, judge) {
+            step = relate(judge, &new.text, near, hurry.clone()).await;
+        }
+        Ok(match step {
             Step::Skip => None,
             Step::Replace { id, text } => {
                 let embedding = if text == new.text { embedding } else { self.embed(&text).await? };
@@ -212,5 +200,22 @@ impl Memories {
     pub(super) async fn embed(&self, text: &str) -> Result<Embedding, MemoryError> {
         let embedded = self.embedder.embed(vec![text.to_owned()]).await?;
         Ok(embedded.embeddings.into_iter().next().expect("one embedding for each text"))
+    }
+}
+
+/// What the judge makes of a memory that the rules find new. Where it fails, the rules are right.
+async fn relate(judge: &Judge, new: &str, mut near: Vec<RecalledMemory>, hurry: CancellationToken) -> Step {
+    near.retain(|near| near.score >= MAY_BEAR_ON);
+    if near.is_empty() {
+        return Step::Store;
+    }
+    match judge.relation(new, &near, hurry).await {
+        Ok(Relation::Same(_)) => Step::Skip,
+        Ok(Relation::Changed(id)) => Step::Replace { id, text: new.to_owned() },
+        Ok(Relation::None) => Step::Store,
+        Err(error) => {
+            tracing::debug!(error = %error, "no judgement of what a memory changes");
+            Step::Store
+        }
     }
 }

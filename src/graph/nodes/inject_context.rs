@@ -44,7 +44,7 @@ fn note(state: &mut State, ports: &Ports) -> Vec<String> {
     let (time, due) = match ports.llm.ability() {
         Ability::Small => (time_of_day(&now), speaks_of_time(&state.current_turn().text)),
         // At the beginning too: it knows when not to speak of it.
-        Ability::Able => {
+        Ability::Able | Ability::Strong => {
             (date_and_time(&now), state.noted_time.is_none() || speaks_of_time(&state.current_turn().text))
         }
     };

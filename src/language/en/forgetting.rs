@@ -13,6 +13,8 @@ pub enum Wish {
     Newest,
     /// What has to do with these words of the person's.
     About(String),
+    /// What this sentence of theirs said.
+    Sentence(String),
 }
 
 /// `None` where the message asks for nothing of the kind: "don't forget", "forget it", "I forgot my keys".
@@ -125,7 +127,7 @@ fn meant(object: &str, sentence_before: &str) -> Option<Wish> {
     if NEWEST.is_match(object) {
         // "I was rude about Maeve. Please don't remember that.": the words before say what.
         return Some(if sentence_before.split_whitespace().count() >= 3 {
-            Wish::About(sentence_before.to_owned())
+            Wish::Sentence(sentence_before.to_owned())
         } else {
             Wish::Newest
         });
@@ -155,7 +157,10 @@ mod tests {
             ("I don't want you to remember where I live.", about("where I live")),
             ("Everything about my job should be forgotten, please.", about("my job")),
             ("can you take that thing about my drinking out of your memory", about("my drinking")),
-            ("I was rude about my friend Maeve. Please don't remember that.", about("I was rude about my friend Maeve")),
+            (
+                "I was rude about my friend Maeve. Please don't remember that.",
+                Some(Wish::Sentence("I was rude about my friend Maeve".into())),
+            ),
         ] {
             assert_eq!(wish(said), meant, "{said}");
         }

@@ -15,6 +15,7 @@ use regex::Regex;
 use tokio::sync::OnceCell;
 
 use crate::domain::memory::MemoryType;
+use crate::language::en::words::is_english;
 use crate::providers::ProviderError;
 use crate::providers::embeddings::Embedder;
 use prototypes::{Bar, Prototypes};
@@ -74,6 +75,22 @@ impl Extractor {
         let mut judged = self.judge(&text);
         self.settle_doubts(&mut judged).await?;
         Ok(joined(judged, &self.name))
+    }
+
+    /// What the rules are sure of, and the clauses that they leave to a judge. In other languages than English all is
+    /// left to it, but questions.
+    pub(super) fn parted(&self, message: &str) -> (Vec<Extracted>, Vec<String>) {
+        let text = clauses::clean(message, &self.rules);
+        if !is_english(&text) {
+            return (Vec::new(), self.statements(message));
+        }
+        if self.rules.silences(&text) || self.rules.silences(&one_line(message)) {
+            return (Vec::new(), Vec::new());
+        }
+        let judged = self.judge(&text);
+        let doubtful = judged.iter().filter(|clause| clause.verdict.is_none());
+        let doubtful = doubtful.map(|clause| format!("{}.", clause.text.trim_end_matches([',', ' ', '.']))).collect();
+        (joined(judged, &self.name), doubtful)
     }
 
     /// The sentences that may tell something of the person, in their own words without hesitation: no questions, no

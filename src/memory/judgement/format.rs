@@ -1,123 +1,57 @@
-//! What a judgement looks like: the grammar and the schema that constrain it, and how it is read.
+//! What a judgement looks like: the grammars and schemas that constrain it, and how it is read.
 
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Operation;
+use super::Relation;
 use crate::domain::ids::MemoryId;
-use crate::domain::memory::{Memory, MemoryType};
-use crate::memory::extraction::MAX_CHARS;
+use crate::domain::memory::{Memory, MemoryType, RecalledMemory};
+use crate::memory::extraction::{Extracted, MAX_CHARS};
 use crate::providers::llm::ReplyFormat;
 
-/// Operations in one judgement.
-const MOST_OPERATIONS: usize = 4;
+/// Notes of one message.
+const MOST_NOTES: usize = 4;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawChanges {
-    operations: Vec<RawOperation>,
+struct RawNotes {
+    notes: Vec<RawNote>,
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "operation", rename_all = "lowercase", deny_unknown_fields)]
-enum RawOperation {
-    Add {
-        #[serde(rename = "type")]
-        memory_type: MemoryType,
-        text: String,
-    },
-    Update {
-        note: usize,
-        #[serde(rename = "type")]
-        memory_type: MemoryType,
-        text: String,
-    },
-    Delete {
-        note: usize,
-    },
+#[serde(deny_unknown_fields)]
+struct RawNote {
+    #[serde(rename = "type")]
+    memory_type: MemoryType,
+    text: String,
 }
 
-/// Operations on `notes` numbered notes.
-pub(super) fn changes(notes: usize) -> ReplyFormat {
-    const TYPES: &str = r#"type ::= "fact" | "preference" | "emotion""#;
-    let ops = if notes == 0 { "add" } else { "add | update | delete" };
-    let mut rules = vec![
-        format!(r#"root ::= "{{\"operations\":[" (op ("," op){{0,{}}})? "]}}""#, MOST_OPERATIONS - 1),
-        format!("op ::= {ops}"),
-        r#"add ::= "{\"operation\":\"add\",\"type\":\"" type "\",\"text\":\"" text "\"}""#.to_owned(),
-        TYPES.to_owned(),
-        format!(r#"text ::= [^"\\\x00-\x20] [^"\\\x00-\x1f]{{4,{}}}"#, MAX_CHARS - 1),
+/// In English each note begins with the person.
+pub(super) fn notes(english: bool) -> ReplyFormat {
+    let opening = if english { r#"("They " | "Their ") "# } else { "" };
+    let grammar = [
+        format!(r#"root ::= "{{\"notes\":[" (note ("," note){{0,{}}})? "]}}""#, MOST_NOTES - 1),
+        r#"note ::= "{\"type\":\"" type "\",\"text\":\"" text "\"}""#.to_owned(),
+        r#"type ::= "fact" | "preference" | "emotion""#.to_owned(),
+        format!(r#"text ::= {opening}[^"\\\x00-\x20] [^"\\\x00-\x1f]{{3,{}}}"#, MAX_CHARS - 8),
     ];
-    let add = json!({
+    let note = json!({
         "type": "object",
-        "properties": {"operation": {"const": "add"}, "type": type_schema(), "text": {"type": "string"}},
-        "required": ["operation", "type", "text"],
+        "properties": {
+            "type": {"type": "string", "enum": MemoryType::ALL.map(MemoryType::as_str)},
+            "text": {"type": "string"},
+        },
+        "required": ["type", "text"],
         "additionalProperties": false,
     });
-    let mut kinds = vec![add];
-    if notes > 0 {
-        rules.push(
-            r#"update ::= "{\"operation\":\"update\",\"note\":" note ",\"type\":\"" type "\",\"text\":\"" text "\"}""#
-                .to_owned(),
-        );
-        rules.push(r#"delete ::= "{\"operation\":\"delete\",\"note\":" note "}""#.to_owned());
-        rules.push(note_rule(notes));
-        let note = json!({"type": "integer", "enum": (1..=notes).collect::<Vec<_>>()});
-        kinds.push(json!({
-            "type": "object",
-            "properties":
-                {"operation": {"const": "update"}, "note": note, "type": type_schema(), "text": {"type": "string"}},
-            "required": ["operation", "note", "type", "text"],
-            "additionalProperties": false,
-        }));
-        kinds.push(json!({
-            "type": "object",
-            "properties": {"operation": {"const": "delete"}, "note": note},
-            "required": ["operation", "note"],
-            "additionalProperties": false,
-        }));
-    }
-    let schema = json!({
-        "type": "object",
-        "properties": {"operations": {"type": "array", "items": {"anyOf": kinds}}},
-        "required": ["operations"],
-        "additionalProperties": false,
-    });
-    ReplyFormat { grammar: rules.join("\n"), schema }
+    ReplyFormat { grammar: grammar.join("\n"), schema: object(&json!({"notes": {"type": "array", "items": note}})) }
 }
 
-fn type_schema() -> serde_json::Value {
-    json!({"type": "string", "enum": MemoryType::ALL.map(MemoryType::as_str)})
-}
-
-fn note_rule(notes: usize) -> String {
-    let numbers: Vec<String> = (1..=notes).map(|note| format!("\"{note}\"")).collect();
-    format!("note ::= {}", numbers.join(" | "))
-}
-
-/// A text may break the limits in a service's answer; it is then left out. Notes that are not there break the format.
-pub(super) fn read_changes(answer: &str, known: &[Memory]) -> Result<Vec<Operation>, String> {
-    let raw: RawChanges = serde_json::from_str(answer).map_err(|error| described(&error))?;
-    let mut operations = Vec::new();
-    for raw in raw.operations.into_iter().take(MOST_OPERATIONS) {
-        let operation = match raw {
-            RawOperation::Add { memory_type, text } => {
-                sentence(&text).map(|text| Operation::Add { memory_type, text })
-            }
-            RawOperation::Update { note, memory_type, text } => {
-                let id = numbered(note, known)?;
-                sentence(&text).map(|text| Operation::Update { id, memory_type, text })
-            }
-            RawOperation::Delete { note } => Some(Operation::Delete { id: numbered(note, known)? }),
-        };
-        operations.extend(operation);
-    }
-    Ok(operations)
-}
-
-fn numbered(note: usize, known: &[Memory]) -> Result<MemoryId, String> {
-    let memory = note.checked_sub(1).and_then(|at| known.get(at));
-    memory.map(|memory| memory.id).ok_or_else(|| format!("it names the note {note} of {}", known.len()))
+/// A text that is no sentence is left out.
+pub(super) fn read_notes(answer: &str) -> Result<Vec<Extracted>, String> {
+    let raw: RawNotes = serde_json::from_str(answer).map_err(|error| described(&error))?;
+    let notes = raw.notes.into_iter().take(MOST_NOTES);
+    Ok(notes.filter_map(|raw| Some(Extracted { text: sentence(&raw.text)?, memory_type: raw.memory_type })).collect())
 }
 
 /// One sentence with its full stop; `None` where it is none.
@@ -132,6 +66,64 @@ fn sentence(text: &str) -> Option<String> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawMatter {
+    note: usize,
+    relation: RawRelation,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawRelation {
+    Same,
+    Changed,
+    None,
+}
+
+/// One of `notes` numbered notes and what a new one is to it, or none.
+pub(super) fn matter(notes: usize) -> ReplyFormat {
+    let grammar = [
+        r#"root ::= "{\"note\":" ("0,\"relation\":\"none\"" | note ",\"relation\":\"" ("same" | "changed") "\"") "}""#.to_owned(),
+        note_rule(notes),
+    ];
+    let schema = object(&json!({
+        "note": {"type": "integer", "enum": (0..=notes).collect::<Vec<_>>()},
+        "relation": {"type": "string", "enum": ["same", "changed", "none"]},
+    }));
+    ReplyFormat { grammar: grammar.join("\n"), schema }
+}
+
+pub(super) fn read_matter(answer: &str, known: &[RecalledMemory]) -> Result<Relation, String> {
+    let raw: RawMatter = serde_json::from_str(answer).map_err(|error| described(&error))?;
+    if raw.note == 0 {
+        return Ok(Relation::None);
+    }
+    let id = known.get(raw.note - 1).map(|near| near.memory.id);
+    let id = id.ok_or_else(|| format!("it names the note {} of {}", raw.note, known.len()))?;
+    Ok(match raw.relation {
+        RawRelation::Same => Relation::Same(id),
+        RawRelation::Changed => Relation::Changed(id),
+        RawRelation::None => Relation::None,
+    })
+}
+
+fn note_rule(notes: usize) -> String {
+    let numbers: Vec<String> = (1..=notes).map(|note| format!("\"{note}\"")).collect();
+    format!("note ::= {}", numbers.join(" | "))
+}
+
+fn numbered(note: usize, known: &[Memory]) -> Result<MemoryId, String> {
+    let memory = note.checked_sub(1).and_then(|at| known.get(at));
+    memory.map(|memory| memory.id).ok_or_else(|| format!("it names the note {note} of {}", known.len()))
+}
+
+/// All of `properties`, and no others.
+fn object(properties: &serde_json::Value) -> serde_json::Value {
+    let required: Vec<&String> = properties.as_object().into_iter().flat_map(|members| members.keys()).collect();
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawNumbers {
     notes: Vec<usize>,
 }
@@ -142,12 +134,9 @@ pub(super) fn numbers(notes: usize) -> ReplyFormat {
         format!(r#"root ::= "{{\"notes\":[" (note ("," note){{0,{}}})? "]}}""#, notes.max(1) - 1),
         note_rule(notes.max(1)),
     ];
-    let schema = json!({
-        "type": "object",
-        "properties": {"notes": {"type": "array", "items": {"type": "integer", "enum": (1..=notes).collect::<Vec<_>>()}}},
-        "required": ["notes"],
-        "additionalProperties": false,
-    });
+    let schema = object(&json!({
+        "notes": {"type": "array", "items": {"type": "integer", "enum": (1..=notes).collect::<Vec<_>>()}},
+    }));
     ReplyFormat { grammar: grammar.join("\n"), schema }
 }
 
@@ -175,51 +164,46 @@ mod tests {
     use super::*;
     use crate::domain::ids::UserId;
 
-    fn known() -> Vec<Memory> {
-        vec![Memory {
+    fn known() -> Memory {
+        Memory {
             id: MemoryId::generate(),
             user_id: UserId::generate(),
             session_id: None,
             text: "They live in Porto.".into(),
             memory_type: MemoryType::Fact,
             timestamp: Timestamp::UNIX_EPOCH,
-        }]
+        }
     }
 
     #[test]
     fn a_judgement_is_read() {
-        let known = known();
-        let answer = r#"{"operations":[{"operation":"add","type":"fact","text":"They have a cat"},
-            {"operation":"update","note":1,"type":"fact","text":"They live in Lyon."},{"operation":"delete","note":1}]}"#;
-        let read = read_changes(answer, &known).unwrap();
-        assert_eq!(read.len(), 3);
-        assert!(read[0] == Operation::Add { memory_type: MemoryType::Fact, text: "They have a cat.".into() });
-        assert!(read[2] == Operation::Delete { id: known[0].id });
-        assert_eq!(read_numbers(r#"{"notes":[1,1]}"#, &known).unwrap(), [known[0].id]);
+        let memory = known();
+        let notes = read_notes(r#"{"notes":[{"type":"emotion","text":"They fear  storms"}]}"#).unwrap();
+        assert_eq!((notes[0].text.as_str(), notes[0].memory_type), ("They fear storms.", MemoryType::Emotion));
+        assert_eq!(read_numbers(r#"{"notes":[1,1]}"#, std::slice::from_ref(&memory)).unwrap(), [memory.id]);
+        let id = memory.id;
+        let near = [RecalledMemory { memory, score: 0.8 }];
+        assert_eq!(read_matter(r#"{"note":1,"relation":"changed"}"#, &near).unwrap(), Relation::Changed(id));
+        assert_eq!(read_matter(r#"{"note":0,"relation":"none"}"#, &near).unwrap(), Relation::None);
     }
 
     #[test]
     fn what_breaks_the_format_is_refused_and_not_quoted() {
-        let known = known();
-        for answer in [
-            "",
-            "[]",
-            r#"{"operations":[{"operation":"add","type":"secret","text":"They owe money."}]}"#,
-            r#"{"operations":[{"operation":"delete","note":2}]}"#,
-            r#"{"operations":[{"operation":"delete","note":0}]}"#,
-        ] {
-            let refused = read_changes(answer, &known).err().expect(answer);
+        for answer in ["", "[]", r#"{"notes":[{"type":"secret","text":"They owe money."}]}"#, r#"{"notes":["money"]}"#] {
+            let refused = read_notes(answer).err().expect(answer);
             assert!(!refused.contains("money"), "{refused}");
         }
-        assert!(read_numbers(r#"{"notes":[2]}"#, &known).is_err());
+        let near = [RecalledMemory { memory: known(), score: 0.8 }];
+        assert!(read_matter(r#"{"note":2,"relation":"same"}"#, &near).is_err());
+        assert!(read_numbers(r#"{"notes":[0]}"#, &[known()]).is_err());
     }
 
     #[test]
     fn a_text_that_is_no_sentence_is_left_out() {
         let long = "They walk ".repeat(40);
         for text in ["", "...", long.as_str()] {
-            let answer = json!({"operations": [{"operation": "add", "type": "fact", "text": text}]}).to_string();
-            assert!(read_changes(&answer, &[]).unwrap().is_empty());
+            let answer = json!({"notes": [{"type": "fact", "text": text}]}).to_string();
+            assert!(read_notes(&answer).unwrap().is_empty());
         }
     }
 }

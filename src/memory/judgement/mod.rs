@@ -1,5 +1,5 @@
-//! What a message changes among a person's memories, judged by a model whose answer is constrained; what it proposes
-//! must be borne out by the person's own words.
+//! What a message changes among a person's memories, judged by a model whose answers are constrained. What it writes must
+//! be borne out by the person's own words.
 
 mod format;
 mod grounding;
@@ -11,40 +11,35 @@ use jiff::Zoned;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::ids::MemoryId;
-use crate::domain::memory::{Memory, MemoryType};
-use crate::language::en::dates;
+use crate::domain::memory::{Memory, RecalledMemory};
+use crate::language::en::{dates, words};
+use crate::memory::extraction::Extracted;
 use crate::providers::ProviderError;
-use crate::providers::llm::{ChatMessage, GenerationRequest, LanguageModel, ReplyFormat, Sampling, collect};
+use crate::providers::llm::{Ability, ChatMessage, GenerationRequest, LanguageModel, ReplyFormat, Sampling, collect};
 
-pub(super) use grounding::is_grounded;
-
-/// What becomes of the memories.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Operation {
-    Add { memory_type: MemoryType, text: String },
-    Update { id: MemoryId, memory_type: MemoryType, text: String },
-    Delete { id: MemoryId },
-}
-
-/// A message as it is judged.
-pub(super) struct Told<'a> {
-    /// The sentences that may tell of the person.
-    pub(super) statements: &'a [String],
-    /// The memories that they may bear on; at most [`MOST_NOTES`] are shown.
-    pub(super) known: &'a [Memory],
-    /// When it was said, in the person's time zone.
-    pub(super) at: &'a Zoned,
-}
+pub(super) use grounding::share_a_word;
 
 /// Memories that a judgement is shown.
-pub(super) const MOST_NOTES: usize = 8;
+pub(super) const MOST_SHOWN: usize = 8;
 
 /// The beginnings of its prompts.
-const CHANGES: &str = "memory changes";
+const NOTES: &str = "notes";
+const MATTER: &str = "matter";
 const FORGETTING: &str = "forgetting";
 
 /// For about three notes.
-const MOST_TOKENS: usize = 160;
+const MOST_TOKENS: usize = 120;
+
+/// What a new memory is to one that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// Both say the same.
+    Same(MemoryId),
+    /// The old one is no longer right.
+    Changed(MemoryId),
+    /// It stands beside all of them.
+    None,
+}
 
 pub(super) struct Judge {
     llm: Arc<dyn LanguageModel>,
@@ -64,53 +59,75 @@ impl Judge {
         Self { llm }
     }
 
+    /// Whether it needs no rules before it.
+    pub(super) fn judges_alone(&self) -> bool {
+        self.llm.ability() >= Ability::Strong
+    }
+
     /// Computes the beginnings of its prompts, so that the first judgement is as fast as the next.
     ///
     /// # Errors
     /// The model's own; nothing is lost but the head start.
     pub(super) async fn prepare(&self) -> Result<(), ProviderError> {
-        for (messages, prefix) in
-            [(prompt::changes_beginning(), CHANGES), (prompt::forgetting_beginning(), FORGETTING)]
-        {
-            let request = self.request(messages, None, prefix, CancellationToken::new());
-            self.llm.prepare(&request).await?;
+        for (messages, prefix) in [
+            (prompt::notes_beginning(), NOTES),
+            (prompt::matter_beginning(), MATTER),
+            (prompt::forgetting_beginning(), FORGETTING),
+        ] {
+            self.llm.prepare(&self.request(messages, None, prefix, CancellationToken::new())).await?;
         }
         Ok(())
     }
 
-    /// What `told` changes. Only what its own words bear out.
+    /// What is worth keeping of the `statements`, said at that time. Only what they bear out.
     ///
     /// # Errors
     /// The model's own, and `Invalid` for an answer that breaks the format.
-    pub(super) async fn changes(
+    pub(super) async fn notes(
         &self,
-        told: &Told<'_>,
+        statements: &[String],
+        at: &Zoned,
         cancel: CancellationToken,
-    ) -> Result<Vec<Operation>, JudgementError> {
-        let known = &told.known[..told.known.len().min(MOST_NOTES)];
+    ) -> Result<Vec<Extracted>, JudgementError> {
         // Resolved by code: a small model counts days wrong.
-        let said: Vec<String> =
-            told.statements.iter().map(|statement| dates::make_absolute(statement, told.at)).collect();
+        let said: Vec<String> = statements.iter().map(|statement| dates::make_absolute(statement, at)).collect();
         let said = said.join(" ");
-        let messages = prompt::changes(&said, known, told.at);
-        let answer = self.ask(messages, format::changes(known.len()), CHANGES, cancel).await?;
-        let proposed = format::read_changes(&answer, known).map_err(JudgementError::Invalid)?;
-        Ok(proposed.into_iter().filter(|operation| is_borne_out(operation, &said, known)).collect())
+        let format = format::notes(words::is_english(&said));
+        let answer = self.ask(prompt::notes(&said, at), format, NOTES, cancel).await?;
+        let mut notes = format::read_notes(&answer).map_err(JudgementError::Invalid)?;
+        notes.retain(|note| grounding::is_grounded(&note.text, &said));
+        Ok(notes)
+    }
+
+    /// What the new memory is to those of `known`, the nearest first.
+    ///
+    /// # Errors
+    /// As [`Judge::notes`].
+    pub(super) async fn relation(
+        &self,
+        new: &str,
+        known: &[RecalledMemory],
+        cancel: CancellationToken,
+    ) -> Result<Relation, JudgementError> {
+        let known = &known[..known.len().min(MOST_SHOWN)];
+        let texts: Vec<&str> = known.iter().map(|near| near.memory.text.as_str()).collect();
+        let answer = self.ask(prompt::matter(new, &texts), format::matter(known.len()), MATTER, cancel).await?;
+        format::read_matter(&answer, known).map_err(JudgementError::Invalid)
     }
 
     /// Which of `known` a person's `wish` to have something forgotten means.
     ///
     /// # Errors
-    /// As [`Judge::changes`].
+    /// As [`Judge::notes`].
     pub(super) async fn meant(
         &self,
         wish: &str,
         known: &[Memory],
         cancel: CancellationToken,
     ) -> Result<Vec<MemoryId>, JudgementError> {
-        let known = &known[..known.len().min(MOST_NOTES)];
-        let messages = prompt::forgetting(wish, known);
-        let answer = self.ask(messages, format::numbers(known.len()), FORGETTING, cancel).await?;
+        let known = &known[..known.len().min(MOST_SHOWN)];
+        let texts: Vec<&str> = known.iter().map(|memory| memory.text.as_str()).collect();
+        let answer = self.ask(prompt::forgetting(wish, &texts), format::numbers(known.len()), FORGETTING, cancel).await?;
         format::read_numbers(&answer, known).map_err(JudgementError::Invalid)
     }
 
@@ -144,15 +161,5 @@ impl Judge {
             stop: Vec::new(),
             cancel,
         }
-    }
-}
-
-fn is_borne_out(operation: &Operation, said: &str, known: &[Memory]) -> bool {
-    let old = |id: &MemoryId| known.iter().find(|memory| memory.id == *id).map(|memory| memory.text.as_str());
-    match operation {
-        Operation::Add { text, .. } => is_grounded(text, said, None),
-        Operation::Update { id, text, .. } => is_grounded(text, said, old(id)),
-        // Of what is deleted something must have been said.
-        Operation::Delete { id } => old(id).is_some_and(|old| grounding::share_a_word(old, said)),
     }
 }

@@ -1,60 +1,82 @@
-//! What a model is asked. The examples are few and unlike one another: a small model copies what it sees twice.
+//! What a model is asked. The examples are unlike one another: a small model copies what it sees twice.
 
 use jiff::Zoned;
 
-use crate::domain::memory::Memory;
 use crate::domain::message::Role;
 use crate::providers::llm::ChatMessage;
 
-const CHANGES: &str = "\
-You keep the notes of a companion about one person. Read what the person said and answer with the changes to the notes, \
-as JSON.
-Keep what will still be true or matter in a month: who they are, their people and animals, home, work, health, plans with \
-their date, what they like, dislike or want done, what they fear or grieve. Each note is one short sentence that begins \
-with They or Their and uses the person's own words, in the language they speak.
-add: something new. update: it replaces that note. delete: that note is no longer true and nothing replaces it.
-No change for questions, requests, thanks, small talk, moods of the moment, jokes, stories, wishes that are not meant, \
-other people's words, or what a note says already. Never keep passwords, codes or card numbers.";
+const NOTES: &str = "\
+You keep the notes of a companion about one person. Read what the person said and answer with what is worth a note, as \
+JSON. Worth a note is what will still matter in a month: who they are, their people and animals, home, work, health, \
+plans with their date, what they like, dislike or want done, what they fear or grieve. Each note is one short sentence in \
+the third person and uses the person's own words, in the language they speak. No note for requests, thanks, small talk, \
+moods of the moment, what happens right now, the world at large, stories, or other people's words.";
 
-/// What is known, what is said, and the judgement.
-const CHANGES_EXAMPLES: &[(&[&str], &str, &str)] = &[
+/// What is said, and the notes.
+const NOTES_EXAMPLES: &[(&str, &str)] = &[
     (
-        &[],
         "I'm Lena and I teach chemistry in Graz.",
-        r#"{"operations":[{"operation":"add","type":"fact","text":"They are called Lena."},{"operation":"add","type":"fact","text":"They teach chemistry in Graz."}]}"#,
+        r#"{"notes":[{"type":"fact","text":"They are called Lena."},{"type":"fact","text":"They teach chemistry in Graz."}]}"#,
     ),
-    (&["They have a cat."], "It has been raining all week here.", r#"{"operations":[]}"#),
+    ("I can hear the rain on my window.", r#"{"notes":[]}"#),
+    (
+        "I can't stand loud music when I eat.",
+        r#"{"notes":[{"type":"preference","text":"They can't stand loud music when they eat."}]}"#,
+    ),
+    (
+        "Since my brother died in 2019 I get scared at night.",
+        r#"{"notes":[{"type":"fact","text":"Their brother died in 2019."},{"type":"emotion","text":"They get scared at night since their brother died."}]}"#,
+    ),
+    ("I feel a bit sleepy, that was a heavy lunch.", r#"{"notes":[]}"#),
+    ("Keep your answers short, please.", r#"{"notes":[{"type":"preference","text":"They want short answers."}]}"#),
+    ("I spilled my tea.", r#"{"notes":[]}"#),
+    (
+        "Beside my studies I drive a taxi.",
+        r#"{"notes":[{"type":"fact","text":"They drive a taxi beside their studies."}]}"#,
+    ),
+    (
+        "Ich heiße Jan und habe am 14 June 2026 eine Prüfung.",
+        r#"{"notes":[{"type":"fact","text":"Sie heißen Jan."},{"type":"fact","text":"Sie haben am 14 June 2026 eine Prüfung."}]}"#,
+    ),
+];
+
+const MATTER: &str = "\
+A companion keeps notes about one person. The person has said something new. Which old note does the new one change? \
+Answer as JSON. note: the number of the old note that speaks of the same matter, or 0 where none does. relation: same where \
+both say the same, changed where the old one is no longer right.";
+
+/// What is known, what is new, and the judgement.
+const MATTER_EXAMPLES: &[(&[&str], &str, &str)] = &[
     (
         &["They live in Lyon.", "They play the flute."],
-        "We moved, I live in Nantes now.",
-        r#"{"operations":[{"operation":"update","note":1,"type":"fact","text":"They live in Nantes."}]}"#,
+        "They live in Nantes.",
+        r#"{"note":1,"relation":"changed"}"#,
     ),
+    (&["They have a cat."], "They have two brothers.", r#"{"note":0,"relation":"none"}"#),
+    (&["They have a daughter.", "They work as a nurse."], "They are a nurse.", r#"{"note":2,"relation":"same"}"#),
     (
-        &[],
-        "I can't stand loud music when I eat.",
-        r#"{"operations":[{"operation":"add","type":"preference","text":"They can't stand loud music when they eat."}]}"#,
+        &["They are engaged to Tom.", "They like tea."],
+        "They got married to Tom on 2 May 2026.",
+        r#"{"note":1,"relation":"changed"}"#,
     ),
-    (&["Their sister is called Ruth."], "My sister Ruth, I told you about her.", r#"{"operations":[]}"#),
+    (&["Their name is Max."], "They don't like loud people.", r#"{"note":0,"relation":"none"}"#),
     (
-        &["They are afraid of flying."],
-        "Since my brother died in 2019 I get scared at night.",
-        r#"{"operations":[{"operation":"add","type":"fact","text":"Their brother died in 2019."},{"operation":"add","type":"emotion","text":"They get scared at night since their brother died."}]}"#,
+        &["They eat meat.", "Their exam is on 3 June 2026."],
+        "Their exam is on the fifth of June, not the third.",
+        r#"{"note":2,"relation":"changed"}"#,
     ),
-    (&[], "I feel a bit sleepy, that was a heavy lunch.", r#"{"operations":[]}"#),
+    (&["They are vegetarian.", "They study history."], "They work in a cinema.", r#"{"note":0,"relation":"none"}"#),
     (
-        &["They eat meat.", "They have two sons."],
-        "I don't eat meat any more.",
-        r#"{"operations":[{"operation":"update","note":1,"type":"preference","text":"They don't eat meat any more."}]}"#,
+        &["Their horse is called Bo.", "They ride every day."],
+        "Their horse Bo died last winter.",
+        r#"{"note":1,"relation":"changed"}"#,
     ),
+    (&["They have two sons."], "They have three sons, they forgot to count one.", r#"{"note":1,"relation":"changed"}"#),
+    (&["They are afraid of dogs."], "They are scared of dogs.", r#"{"note":1,"relation":"same"}"#),
     (
-        &[],
-        "Keep your answers short, please.",
-        r#"{"operations":[{"operation":"add","type":"preference","text":"They want short answers."}]}"#,
-    ),
-    (
-        &[],
-        "Ich habe am 14 June 2026 eine Prüfung.",
-        r#"{"operations":[{"operation":"add","type":"fact","text":"Sie haben am 14 June 2026 eine Prüfung."}]}"#,
+        &["They live in Graz.", "They work at a school."],
+        "They left the school, they are a postman now.",
+        r#"{"note":2,"relation":"changed"}"#,
     ),
 ];
 
@@ -73,54 +95,62 @@ const FORGETTING_EXAMPLES: &[(&[&str], &str, &str)] = &[
     (&["They have asthma.", "They are learning Greek."], "my illness", r#"{"notes":[1]}"#),
 ];
 
-pub(super) fn changes_beginning() -> Vec<ChatMessage> {
-    beginning(CHANGES, CHANGES_EXAMPLES, |known, said| asked_changes(known, said))
+pub(super) fn notes_beginning() -> Vec<ChatMessage> {
+    beginning(NOTES, NOTES_EXAMPLES.iter().map(|(said, notes)| ((*said).to_owned(), *notes)))
 }
 
-pub(super) fn changes(said: &str, known: &[Memory], at: &Zoned) -> Vec<ChatMessage> {
-    let mut messages = changes_beginning();
-    let known: Vec<&str> = known.iter().map(|memory| memory.text.as_str()).collect();
-    let today = at.strftime("%A, %-d %B %Y");
-    messages.push(ChatMessage::new(Role::User, format!("Today is {today}.\n{}", asked_changes(&known, said))));
+pub(super) fn notes(said: &str, at: &Zoned) -> Vec<ChatMessage> {
+    let mut messages = notes_beginning();
+    // Where the words are English, their dates are absolute already.
+    let today = if crate::language::en::words::is_english(said) {
+        String::new()
+    } else {
+        format!("Today is {}. ", at.strftime("%A, %-d %B %Y"))
+    };
+    messages.push(ChatMessage::new(Role::User, format!("{today}{said}")));
+    messages
+}
+
+pub(super) fn matter_beginning() -> Vec<ChatMessage> {
+    beginning(MATTER, MATTER_EXAMPLES.iter().map(|(known, new, judged)| (asked_for_matter(known, new), *judged)))
+}
+
+pub(super) fn matter(new: &str, known: &[&str]) -> Vec<ChatMessage> {
+    let mut messages = matter_beginning();
+    messages.push(ChatMessage::new(Role::User, asked_for_matter(known, new)));
     messages
 }
 
 pub(super) fn forgetting_beginning() -> Vec<ChatMessage> {
-    beginning(FORGETTING, FORGETTING_EXAMPLES, asked_to_forget)
+    beginning(
+        FORGETTING,
+        FORGETTING_EXAMPLES.iter().map(|(known, wish, judged)| (asked_to_forget(known, wish), *judged)),
+    )
 }
 
-pub(super) fn forgetting(wish: &str, known: &[Memory]) -> Vec<ChatMessage> {
+pub(super) fn forgetting(wish: &str, known: &[&str]) -> Vec<ChatMessage> {
     let mut messages = forgetting_beginning();
-    let known: Vec<&str> = known.iter().map(|memory| memory.text.as_str()).collect();
-    messages.push(ChatMessage::new(Role::User, asked_to_forget(&known, wish)));
+    messages.push(ChatMessage::new(Role::User, asked_to_forget(known, wish)));
     messages
 }
 
-fn beginning(
-    task: &str,
-    examples: &[(&[&str], &str, &str)],
-    asked: impl Fn(&[&str], &str) -> String,
-) -> Vec<ChatMessage> {
+fn beginning(task: &str, examples: impl Iterator<Item = (String, &'static str)>) -> Vec<ChatMessage> {
     let mut messages = vec![ChatMessage::new(Role::System, task)];
-    for (known, said, judged) in examples {
-        messages.push(ChatMessage::new(Role::User, asked(known, said)));
-        messages.push(ChatMessage::new(Role::Assistant, *judged));
+    for (asked, judged) in examples {
+        messages.push(ChatMessage::new(Role::User, asked));
+        messages.push(ChatMessage::new(Role::Assistant, judged));
     }
     messages
 }
 
-fn asked_changes(known: &[&str], said: &str) -> String {
-    format!("{}They said: {said}", numbered(known))
+fn asked_for_matter(known: &[&str], new: &str) -> String {
+    format!("Old notes:\n{}New: {new}", numbered(known))
 }
 
 fn asked_to_forget(known: &[&str], wish: &str) -> String {
-    format!("{}To be forgotten: {wish}", numbered(known))
+    format!("Notes:\n{}To be forgotten: {wish}", numbered(known))
 }
 
 fn numbered(known: &[&str]) -> String {
-    if known.is_empty() {
-        return "No notes.\n".to_owned();
-    }
-    let lines = known.iter().enumerate().map(|(at, note)| format!("{}. {note}\n", at + 1));
-    format!("Notes:\n{}", lines.collect::<String>())
+    known.iter().enumerate().map(|(at, note)| format!("{}. {note}\n", at + 1)).collect()
 }

@@ -99,7 +99,7 @@ pub trait LanguageModel: Send + Sync {
 
     /// How far its judgement goes.
     fn ability(&self) -> Ability {
-        Ability::Able
+        Ability::Strong
     }
 
     /// Whether words that nobody may come to hear cost nothing but this machine's time, so that a reply may be begun
@@ -150,12 +150,14 @@ impl ChatMessage {
 }
 
 /// What a model can be trusted with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ability {
     /// Below a billion parameters: it follows examples rather than rules, claims what it can't know, and judges nothing.
     Small,
-    /// It follows rules, and judges what it is asked to judge.
+    /// It follows rules, and judges what it is asked to judge, beside rules.
     Able,
+    /// A service's, or from seven billion parameters on: it judges alone.
+    Strong,
 }
 
 /// What a reply must look like, for each kind of backend. Both must allow the same.

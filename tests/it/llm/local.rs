@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use rose::config::{Config, LocalLlmConfig};
+use rose::config::LocalLlmConfig;
 use rose::domain::ids::SessionId;
 use rose::domain::message::Role;
 use rose::providers::ProviderError;

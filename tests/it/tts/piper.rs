@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rose::config::{Config, LocalTtsConfig};
+use rose::config::LocalTtsConfig;
 use rose::providers::tts::{Piper, Rendering, TextToSpeech, build};
 use rose::weights::ModelStore;
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rose::config::{Config};
 use rose::domain::audio::SampleRate;
 use rose::providers::vad::{SpeechThresholds, VoiceActivityDetector, build, speech_spans};
 use rose::weights::ModelStore;

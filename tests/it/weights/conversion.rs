@@ -1,6 +1,6 @@
 //! CTranslate2 to ggml: the published file comes out, and damaged input is told from good.
 
-use rose::config::{Config, ModelReference};
+use rose::config::ModelReference;
 use rose::weights::{Capability, ConversionError, ModelStore, ctranslate2_to_ggml};
 
 use super::ctranslate2::{self, F16, F32, I8, Model};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rose::config::{Config, ModelReference};
+use rose::config::ModelReference;
 use rose::weights::{Capability, ModelState, ModelStore, WeightsError};
 
 use super::{Lines, Place, content, from_file, model, no_hub, open};

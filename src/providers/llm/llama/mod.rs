@@ -42,6 +42,7 @@ const DEFAULT_CONTEXT: usize = 4096;
 
 /// Smaller models judge no better than the patterns do.
 const ABLE_FROM_PARAMETERS: u64 = 1_000_000_000;
+const STRONG_FROM_PARAMETERS: u64 = 7_000_000_000;
 
 /// Prompts longer than this are tokenised off the async threads.
 const LONG_PROMPT_BYTES: usize = 16 * 1024;
@@ -164,7 +165,11 @@ impl LanguageModel for LlamaLanguageModel {
     }
 
     fn ability(&self) -> Ability {
-        if self.model.n_params() < ABLE_FROM_PARAMETERS { Ability::Small } else { Ability::Able }
+        match self.model.n_params() {
+            ..ABLE_FROM_PARAMETERS => Ability::Small,
+            ABLE_FROM_PARAMETERS..STRONG_FROM_PARAMETERS => Ability::Able,
+            STRONG_FROM_PARAMETERS.. => Ability::Strong,
+        }
     }
 
     fn writes_ahead(&self) -> bool {
