@@ -227,7 +227,7 @@ impl Bench {
             ],
             session: Some(SessionId::generate()),
             max_tokens: TOKENS,
-            sampling: Settings::new(&self.app.config.conversation, &self.app.config.llm).sampling,
+            sampling: Settings::new(&self.app.config.conversation, &self.app.config.llm, self.app.ports.llm.ability()).sampling,
             prefix: None,
             format: None,
             plain: true,

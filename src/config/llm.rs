@@ -12,7 +12,8 @@ pub struct LlmConfig {
     /// In the order in which they are tried.
     pub backends: Vec<LlmBackend>,
     pub max_reply_tokens: usize,
-    pub temperature: f32,
+    /// `None`: as suits the model's ability.
+    pub temperature: Option<f32>,
     pub top_p: f32,
     pub min_p: f32,
     pub repeat_penalty: f32,
@@ -97,7 +98,7 @@ pub(super) fn default_threads() -> usize {
 pub(super) struct RawLlm {
     backends: Vec<LlmBackend>,
     max_reply_tokens: usize,
-    temperature: f32,
+    temperature: Option<f32>,
     top_p: f32,
     min_p: f32,
     repeat_penalty: f32,
@@ -113,7 +114,7 @@ impl Default for RawLlm {
         Self {
             backends: vec![LlmBackend::Local],
             max_reply_tokens: 120,
-            temperature: 0.6,
+            temperature: None,
             top_p: 0.95,
             min_p: 0.08,
             repeat_penalty: 1.12,
@@ -204,7 +205,7 @@ impl RawLlm {
             ));
         }
         for (key, value, most) in [
-            ("llm.temperature", self.temperature, 2.0),
+            ("llm.temperature", self.temperature.unwrap_or_default(), 2.0),
             ("llm.top_p", self.top_p, 1.0),
             ("llm.min_p", self.min_p, 1.0),
             ("llm.repeat_penalty", self.repeat_penalty, 2.0),

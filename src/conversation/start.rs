@@ -94,6 +94,7 @@ impl Conversation {
             },
             language: config.stt.language.clone(),
         };
+        let ability = parts.llm.ability();
         let rehearsals = Rehearsals::new(parts.llm, parts.tts);
         let painter =
             parts.image.map(|generator| Painter { generator, width: config.image.width, height: config.image.height });
@@ -104,7 +105,7 @@ impl Conversation {
             routes: parts.routes,
             blobs: parts.blobs,
             character: parts.character,
-            settings: Settings::new(&config.conversation, &config.llm),
+            settings: Settings::new(&config.conversation, &config.llm, ability),
             clock: parts.clock,
         };
         let inner = Inner {

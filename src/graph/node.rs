@@ -18,7 +18,7 @@ use crate::domain::route::Route;
 use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::memory::Memories;
 use crate::providers::image::ImageGenerator;
-use crate::providers::llm::{LanguageModel, Sampling, Usage};
+use crate::providers::llm::{Ability, LanguageModel, Sampling, Usage};
 use crate::store::BlobStore;
 
 /// One step of a turn.
@@ -65,6 +65,18 @@ pub struct Painter {
 /// The person's local time, as far as it is known: the machine's.
 pub type Clock = Arc<dyn Fn() -> jiff::Zoned + Send + Sync>;
 
+/// Colder, a small model says the same again and again; warmer, a larger one gets sums wrong.
+const SMALL_TEMPERATURE: f32 = 0.6;
+const ABLE_TEMPERATURE: f32 = 0.3;
+
+/// Where the settings name none.
+pub fn temperature_for(ability: Ability) -> f32 {
+    match ability {
+        Ability::Small => SMALL_TEMPERATURE,
+        Ability::Able | Ability::Strong => ABLE_TEMPERATURE,
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub summarize_after: usize,
@@ -74,13 +86,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    pub fn new(conversation: &ConversationConfig, llm: &LlmConfig) -> Self {
+    pub fn new(conversation: &ConversationConfig, llm: &LlmConfig, ability: Ability) -> Self {
+        let temperature = llm.temperature.unwrap_or_else(|| temperature_for(ability));
         Self {
             summarize_after: conversation.summarize_after,
             keep_messages: conversation.keep_messages,
             max_reply_tokens: llm.max_reply_tokens,
             sampling: Sampling {
-                temperature: llm.temperature,
+                temperature,
                 top_p: llm.top_p,
                 min_p: llm.min_p,
                 repeat_penalty: llm.repeat_penalty,

@@ -72,8 +72,12 @@ impl Memories {
         if let Some(judge) = &self.judge {
             let known: Vec<Memory> = near.iter().map(|near| near.memory.clone()).collect();
             match judge.meant(words, &known, cancel).await {
-                Ok(ids) => {
+                Ok(ids) if !ids.is_empty() => {
                     near.retain(|near| ids.contains(&near.memory.id) && is_meant(near, words, MEANT_AS_JUDGED));
+                    return Ok(near.into_iter().map(|near| near.memory).collect());
+                }
+                Ok(_) => {
+                    near.retain(|near| share_a_word(words, &near.memory.text));
                     return Ok(near.into_iter().map(|near| near.memory).collect());
                 }
                 Err(error) => tracing::warn!(error = %error, "no judgement of what is to be forgotten: by words"),

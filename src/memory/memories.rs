@@ -6,13 +6,13 @@ use jiff::Zoned;
 use tokio_util::sync::CancellationToken;
 
 use super::MemoryError;
-use super::extraction::{Extracted, Extractor};
-use super::judgement::{Judge, JudgementError, Relation};
+use super::extraction::{Extracted, Extractor, Parted};
+use super::judgement::{Judge, JudgementError, Relation, share_a_word};
 use super::reconcile::{Step, reconcile};
 use crate::config::MemoryConfig;
 use crate::domain::embedding::Embedding;
 use crate::domain::ids::{SessionId, UserId};
-use crate::domain::memory::{Memory, RecalledMemory};
+use crate::domain::memory::{Memory, MemoryType, RecalledMemory};
 use crate::domain::stage::EngineTiming;
 use crate::language::en::dates;
 use crate::providers::embeddings::Embedder;
@@ -29,6 +29,15 @@ const COMPARED: usize = 5;
 
 /// Cosine below which two memories can't be of one matter.
 const MAY_BEAR_ON: f32 = 0.2;
+
+/// The same where a message is not of the person, and may only correct.
+const CORRECTS: f32 = 0.3;
+
+/// A longer message tells, and corrects nothing.
+const MOST_WORDS_OF_A_CORRECTION: usize = 30;
+
+/// Beside others, a note of so few words says nothing.
+const LEAST_WORDS_BESIDE_OTHERS: usize = 3;
 
 /// Policy over one store and one embedder. Every call names the user, and touches no one else's memories.
 pub struct Memories {
@@ -120,15 +129,19 @@ impl Memories {
     ) -> Result<Vec<Memory>, MemoryError> {
         if let Some(judge) = &self.judge {
             match self.judged(judge, said, hurry.clone()).await {
-                Ok(found) => return self.keep_all(user, said, found, Some((judge, hurry))).await,
+                Ok(judged) => return self.keep_judged(user, said, judged, judge, hurry).await,
                 Err(JudgementError::Provider(ProviderError::Cancelled)) => {
                     tracing::debug!("the next turn waits: the rules judge what was said");
                 }
                 Err(error) => tracing::warn!(error = %error, "no judgement of what was said: the rules judge it"),
             }
         }
-        let found = self.extractor.extract(said.message).await?;
-        self.keep_all(user, said, found, None).await
+        let mut written = Vec::new();
+        for mut new in self.extractor.extract(said.message).await? {
+            new.text = dates::make_absolute(&new.text, said.at);
+            written.extend(self.keep(user, said.session, new, None).await?);
+        }
+        Ok(written)
     }
 
     /// What the judge finds worth keeping. Before a judge that needs them stand the rules: what they are sure of is kept or
@@ -138,30 +151,76 @@ impl Memories {
         judge: &Judge,
         said: Said<'_>,
         hurry: CancellationToken,
-    ) -> Result<Vec<Extracted>, JudgementError> {
-        let (mut found, doubtful) = match judge.judges_alone() {
-            true => (Vec::new(), self.extractor.statements(said.message)),
+    ) -> Result<Parted, JudgementError> {
+        let mut parted = match judge.judges_alone() {
+            true => Parted { doubtful: self.extractor.statements(said.message), ..Parted::default() },
             false => self.extractor.parted(said.message),
         };
-        if !doubtful.is_empty() {
-            found.extend(judge.notes(&doubtful, said.at, hurry).await?);
+        if !parted.doubtful.is_empty() {
+            parted.certain.extend(judge.notes(&parted.doubtful, said.at, hurry).await?);
         }
-        Ok(found)
+        Ok(parted)
     }
 
-    async fn keep_all(
+    async fn keep_judged(
         &self,
         user: UserId,
         said: Said<'_>,
-        found: Vec<Extracted>,
-        judge: Option<(&Judge, CancellationToken)>,
+        judged: Parted,
+        judge: &Judge,
+        hurry: CancellationToken,
     ) -> Result<Vec<Memory>, MemoryError> {
+        let whole = dates::make_absolute(&judged.whole, said.at);
+        let mut found = judged.certain;
+        if found.len() > 1 {
+            // "They have moved." tells nothing beside where to.
+            found.retain(|new| new.text.split_whitespace().count() > LEAST_WORDS_BESIDE_OTHERS);
+        }
+        let several = found.len() > 1;
         let mut written = Vec::new();
         for mut new in found {
             new.text = dates::make_absolute(&new.text, said.at);
-            written.extend(self.keep(user, said.session, new, judge.as_ref()).await?);
+            // What it corrects may stand in another clause: "I left the bank, I'm a gardener now."
+            let context = if several || whole.is_empty() { new.text.clone() } else { whole.clone() };
+            let related = Related { judge, context: &context, hurry: hurry.clone() };
+            written.extend(self.keep(user, said.session, new, Some(related)).await?);
+        }
+        if written.is_empty() && !whole.is_empty() && !several {
+            written.extend(self.correct(user, &whole, judge, hurry).await?);
         }
         Ok(written)
+    }
+
+    /// Something that the rules find nothing in may yet say that a memory is no longer right: "Pickle died last night."
+    async fn correct(
+        &self,
+        user: UserId,
+        whole: &str,
+        judge: &Judge,
+        hurry: CancellationToken,
+    ) -> Result<Option<Memory>, MemoryError> {
+        if whole.split_whitespace().count() > MOST_WORDS_OF_A_CORRECTION {
+            return Ok(None);
+        }
+        let embedding = self.embed(whole).await?;
+        let mut near = self.store.nearest_memories(user, &embedding, COMPARED).await?;
+        near.retain(|near| near.score >= CORRECTS && share_a_word(&near.memory.text, whole));
+        if near.is_empty() {
+            return Ok(None);
+        }
+        match judge.relation(whole, &near, hurry).await {
+            Ok(Relation::Changed(id)) => {
+                let memory_type = near.iter().find(|near| near.memory.id == id).map(|near| near.memory.memory_type);
+                let memory_type = memory_type.unwrap_or(MemoryType::Fact);
+                let change = MemoryChange { text: whole.to_owned(), memory_type, embedding };
+                Ok(Some(self.store.change_memory(user, id, change).await?))
+            }
+            Ok(Relation::Same(_) | Relation::None) => Ok(None),
+            Err(error) => {
+                tracing::debug!(error = %error, "no judgement of what a message corrects");
+                Ok(None)
+            }
+        }
     }
 
     async fn keep(
@@ -169,13 +228,13 @@ impl Memories {
         user: UserId,
         session: Option<SessionId>,
         new: Extracted,
-        judge: Option<&(&Judge, CancellationToken)>,
+        related: Option<Related<'_>>,
     ) -> Result<Option<Memory>, MemoryError> {
         let embedding = self.embed(&new.text).await?;
         let near = self.store.nearest_memories(user, &embedding, COMPARED).await?;
         let mut step = reconcile(&new.text, &near, self.config.duplicate);
-        if let (Step::Store, Some((judge, hurry))) = (&step, judge) {
-            step = relate(judge, &new.text, near, hurry.clone()).await;
+        if let (Step::Store, Some(related)) = (&step, related) {
+            step = related.step(&new.text, near).await;
         }
         Ok(match step {
             Step::Skip => None,
@@ -203,19 +262,29 @@ impl Memories {
     }
 }
 
-/// What the judge makes of a memory that the rules find new. Where it fails, the rules are right.
-async fn relate(judge: &Judge, new: &str, mut near: Vec<RecalledMemory>, hurry: CancellationToken) -> Step {
-    near.retain(|near| near.score >= MAY_BEAR_ON);
-    if near.is_empty() {
-        return Step::Store;
-    }
-    match judge.relation(new, &near, hurry).await {
-        Ok(Relation::Same(_)) => Step::Skip,
-        Ok(Relation::Changed(id)) => Step::Replace { id, text: new.to_owned() },
-        Ok(Relation::None) => Step::Store,
-        Err(error) => {
-            tracing::debug!(error = %error, "no judgement of what a memory changes");
-            Step::Store
+/// Who is asked what a new memory is to those that are there.
+struct Related<'a> {
+    judge: &'a Judge,
+    /// The new memory as it was said.
+    context: &'a str,
+    hurry: CancellationToken,
+}
+
+impl Related<'_> {
+    /// Of a memory that the rules find new. Where the judge fails, the rules are right.
+    async fn step(self, new: &str, mut near: Vec<RecalledMemory>) -> Step {
+        near.retain(|near| near.score >= MAY_BEAR_ON);
+        if near.is_empty() {
+            return Step::Store;
+        }
+        match self.judge.relation(self.context, &near, self.hurry).await {
+            Ok(Relation::Same(_)) => Step::Skip,
+            Ok(Relation::Changed(id)) => Step::Replace { id, text: new.to_owned() },
+            Ok(Relation::None) => Step::Store,
+            Err(error) => {
+                tracing::debug!(error = %error, "no judgement of what a memory changes");
+                Step::Store
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ static CONTRACTIONS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"(?i)\bi'?m\b", "I am"),
         (r"(?i)\bi've\b|\bive\b", "I have"),
         (r"(?i)\bi'll\b", "I will"),
+        (r"(?i)\bmy name's\b", "my name is"),
         (r"(?i)\bwe're\b", "we are"),
         (r"(?i)\bwe've\b", "we have"),
         (r"(?i)\bwe'll\b", "we will"),

@@ -39,6 +39,16 @@ impl std::fmt::Debug for Extracted {
     }
 }
 
+/// A message as the rules part it.
+#[derive(Default)]
+pub(super) struct Parted {
+    pub(super) certain: Vec<Extracted>,
+    /// Clauses that no rule fits.
+    pub(super) doubtful: Vec<String>,
+    /// All that is stated, in the third person; empty where nothing is.
+    pub(super) whole: String,
+}
+
 pub struct Extractor {
     rules: Rules,
     name: String,
@@ -77,20 +87,22 @@ impl Extractor {
         Ok(joined(judged, &self.name))
     }
 
-    /// What the rules are sure of, and the clauses that they leave to a judge. In other languages than English all is
-    /// left to it, but questions.
-    pub(super) fn parted(&self, message: &str) -> (Vec<Extracted>, Vec<String>) {
+    /// What the rules are sure of, and what they leave to a judge. In other languages than English all is left to it, but
+    /// questions.
+    pub(super) fn parted(&self, message: &str) -> Parted {
         let text = clauses::clean(message, &self.rules);
         if !is_english(&text) {
-            return (Vec::new(), self.statements(message));
+            return Parted { doubtful: self.statements(message), ..Parted::default() };
         }
         if self.rules.silences(&text) || self.rules.silences(&one_line(message)) {
-            return (Vec::new(), Vec::new());
+            return Parted::default();
         }
         let judged = self.judge(&text);
         let doubtful = judged.iter().filter(|clause| clause.verdict.is_none());
         let doubtful = doubtful.map(|clause| format!("{}.", clause.text.trim_end_matches([',', ' ', '.']))).collect();
-        (joined(judged, &self.name), doubtful)
+        let said: Vec<&str> = judged.iter().map(|clause| clause.text.as_str()).collect();
+        let whole = third_person::third_person(&said.join(", "), &self.name);
+        Parted { certain: joined(judged, &self.name), doubtful, whole }
     }
 
     /// The sentences that may tell something of the person, in their own words without hesitation: no questions, no

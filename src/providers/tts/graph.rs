@@ -13,7 +13,6 @@ pub(super) const UINT8: i32 = 2;
 pub(super) const INT8: i32 = 3;
 #[cfg(test)]
 pub(super) const INT64: i32 = 7;
-pub(super) const BOOL: i32 = 9;
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Model {
@@ -125,6 +124,11 @@ impl Surgery {
         let weights = graph.weights.iter().map(|weight| Ok(Weight::decode(weight.clone())?.name));
         let weights = weights.collect::<Result<Vec<String>, DecodeError>>()?;
         Ok(Self { model, graph, weights })
+    }
+
+    /// The model as it is now.
+    pub(super) fn whole(self) -> Vec<u8> {
+        Model { graph: Some(self.graph), ..self.model }.encode_to_vec()
     }
 
     /// # Errors

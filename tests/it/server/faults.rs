@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use rose::config::{ApiConfig, Config, EmbeddingsBackend, LlmBackend, SttBackend, TtsBackend};
+use rose::config::{ApiConfig, Config, EmbeddingsBackend, Judgement, LlmBackend, SttBackend, TtsBackend};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -41,6 +41,8 @@ fn quick(url: &str) -> ApiConfig {
 
 /// The service behind one port, a fake behind it where `stands_in`.
 fn place(config: &mut Config, port: &str, url: &str, stands_in: bool) {
+    // What the judgement asks would be counted with the replies.
+    config.judgement.by = Judgement::Rules;
     fn list<B>(service: B, fake: B, stands_in: bool) -> Vec<B> {
         if stands_in { vec![service, fake] } else { vec![service] }
     }

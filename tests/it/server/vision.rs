@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
-use rose::config::LlmBackend;
+use rose::config::{Judgement, LlmBackend};
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -40,6 +40,8 @@ async fn a_picture_in_a_message_is_described() {
     let service = Service::start(&[], describes);
     let app = TestApp::fake_with(|config| {
         config.llm.backends = vec![LlmBackend::Groq];
+        // Its questions about what to keep would be counted too.
+        config.judgement.by = Judgement::Rules;
         // The settings' own models; elsewhere and with a key.
         let model = config.llm.groq.api.model.clone();
         config.llm.groq.api = service.api(&model);

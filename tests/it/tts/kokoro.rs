@@ -132,11 +132,11 @@ async fn every_language_is_spoken() {
 }
 
 #[tokio::test]
-async fn a_sentence_begins_with_a_short_chunk() {
+async fn a_sentence_begins_with_its_first_clause() {
     let voice = shared();
     let mut stream = voice.speak(say(STORY)).await.expect("the request is taken");
     let first = chunk(&mut stream).await.clip.duration().as_secs_f32();
-    assert!((0.2..0.5).contains(&first), "the first chunk lasts {first} s");
+    assert!((0.5..4.0).contains(&first), "the first chunk lasts {first} s");
 }
 
 /// A text of more symbols than the model takes at once is said to its end.
@@ -145,8 +145,8 @@ async fn nothing_of_a_long_text_is_dropped() {
     let voice = shared();
     let sentence = "and there was a river, and beyond the river a hill, ";
     let once = spoken(&voice, say(sentence)).await.duration().as_secs_f32();
-    let long = spoken(&voice, say(&sentence.repeat(20))).await.duration().as_secs_f32();
-    assert!((0.75..1.1).contains(&(long / (20.0 * once))), "once {once} s, twenty times {long} s");
+    let long = spoken(&voice, say(&sentence.repeat(12))).await.duration().as_secs_f32();
+    assert!((0.75..1.1).contains(&(long / (12.0 * once))), "once {once} s, twelve times {long} s");
 }
 
 #[tokio::test]

@@ -4,7 +4,6 @@
 //! With [`Rendering::Reference`] the samples are those that the model's file gives for the whole text.
 
 mod float;
-mod graph;
 mod language;
 mod network;
 mod phonemes;
@@ -16,7 +15,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use self::language::Language;
-use self::network::{Network, Statistics, Utterance};
+use self::network::{Network, Utterance};
 use self::symbols::{MOST_SYMBOLS, Style, Symbols};
 use super::loudness::{self, Leveller};
 use super::pieces::{self, Lengths};
@@ -38,8 +37,9 @@ const DEFAULT_VOICE: &str = "af_heart";
 
 const RATE: SampleRate = SampleRate(24_000);
 
-/// A sentence up to about 10 s is spoken in one go: the time until its first sound grows with its length.
-const LENGTHS: Lengths = Lengths { whole: 180, shortest: 50, longest: 360 };
+/// A sentence up to about 4 s is spoken in one go; a longer one clause by clause, since nothing of a piece is heard before
+/// all of it is rendered.
+const LENGTHS: Lengths = Lengths { whole: 64, shortest: 24, longest: 160 };
 
 const ENDLESS: Lengths = Lengths { whole: MOST_SYMBOLS, shortest: MOST_SYMBOLS / 2, longest: MOST_SYMBOLS };
 
@@ -49,6 +49,9 @@ const PIECE_PAUSE: Duration = Duration::from_millis(180);
 
 /// Samples below this are silent.
 const SILENCE: f32 = 0.005;
+
+/// The silence before the first sound that is kept; the model gives about 350 ms.
+const LEAD: Duration = Duration::from_millis(80);
 
 /// Whether these are the files of a Kokoro.
 pub(super) fn is_one(model: &InstalledModel) -> bool {
@@ -73,15 +76,8 @@ struct Engine {
 struct Speaker {
     language: &'static Language,
     style: Style,
-    /// Measured when it speaks for the first time.
-    character: Option<Character>,
-}
-
-/// What is measured of a voice.
-struct Character {
-    gain: f32,
-    /// `None` where the model can't be parted.
-    statistics: Option<Statistics>,
+    /// What brings it to the level of other voices; measured when it speaks for the first time.
+    gain: Option<f32>,
 }
 
 /// What a request asks of the engine.
@@ -133,7 +129,7 @@ fn speakers(files: &InstalledModel) -> Result<HashMap<String, Speaker>, Provider
             continue;
         };
         let style = Style::read(path).map_err(failed)?;
-        speakers.insert(name.to_owned(), Speaker { language, style, character: None });
+        speakers.insert(name.to_owned(), Speaker { language, style, gain: None });
     }
     Ok(speakers)
 }
@@ -172,17 +168,9 @@ impl TextToSpeech for Kokoro {
 }
 
 impl Engine {
-    /// Runs everything once: the whole calibration, and a first chunk.
+    /// Measures the voice, which runs everything once.
     fn warm(&mut self, voice: &str) -> Result<(), ProviderError> {
-        self.meet(voice)?;
-        let calibration = self.speaker(voice)?.language.calibration;
-        let Some(piece) = self.pieces(voice, calibration)?.into_iter().next() else {
-            return Err(failed("the voice knows no phoneme"));
-        };
-        match self.render(voice, &piece, 1.0, |_| Err(ProviderError::Cancelled)) {
-            Err(ProviderError::Cancelled) => Ok(()),
-            outcome => outcome,
-        }
+        if self.rendering == Rendering::Live { self.meet(voice) } else { Ok(()) }
     }
 
     fn speaker(&self, name: &str) -> Result<&Speaker, ProviderError> {
@@ -192,15 +180,15 @@ impl Engine {
     /// Measures a voice that has not spoken yet.
     fn meet(&mut self, name: &str) -> Result<(), ProviderError> {
         let speaker = self.speaker(name)?;
-        if speaker.character.is_some() || self.rendering == Rendering::Reference {
+        if speaker.gain.is_some() || self.rendering == Rendering::Reference {
             return Ok(());
         }
         let sentences = phonemes::sentences(speaker.language, speaker.language.calibration).map_err(failed)?;
-        let ids = self.symbols.ids(&join(sentences)).ok_or_else(|| failed("the voice knows no phoneme"))?;
+        let first = sentences.into_iter().next().unwrap_or_default();
+        let ids = self.symbols.ids(&first).ok_or_else(|| failed("the voice knows no phoneme"))?;
         let speaker = self.speakers.get_mut(name).ok_or_else(|| failed("the voice is gone"))?;
         let utterance = Utterance { ids: &ids, style: speaker.style.row(ids.len()), speed: 1.0 };
-        let (speech, statistics) = self.network.whole(&utterance)?;
-        speaker.character = Some(Character { gain: loudness::gain_for(&speech), statistics });
+        speaker.gain = Some(loudness::gain_for(&self.network.render(&utterance)?));
         Ok(())
     }
 
@@ -217,31 +205,21 @@ impl Engine {
             if job.cancel.is_cancelled() || outlet.is_closed() {
                 return Err(ProviderError::Cancelled);
             }
-            let gain = self.speaker(&job.voice)?.character.as_ref().map(|character| character.gain);
-            let mut leveller = gain.map(Leveller::new);
-            let mut silence = gain.map(|_| Silence::default());
-            let mut send = |mut samples: Vec<f32>| {
-                if job.cancel.is_cancelled() {
-                    return Err(ProviderError::Cancelled);
-                }
-                if samples.is_empty() {
-                    return Ok(());
-                }
-                if let Some(leveller) = &mut leveller {
-                    leveller.level(&mut samples);
-                }
-                let timing = EngineTiming { queued, inference: started.elapsed() };
-                outlet.send(SpeechChunk { clip: Clip::new(samples, RATE), timing })?;
-                (queued, started, silent) = (Duration::ZERO, Instant::now(), false);
-                Ok(())
-            };
-            self.render(&job.voice, &piece, job.speed, |samples| match &mut silence {
-                Some(silence) => send(silence.hold_back(samples)),
-                None => send(samples),
-            })?;
-            if let Some(silence) = silence {
-                send(silence.pause(piece.ends_sentence, job.speed))?;
+            let gain = self.speaker(&job.voice)?.gain;
+            let mut samples = self.render(&job.voice, &piece, job.speed)?;
+            if job.cancel.is_cancelled() {
+                return Err(ProviderError::Cancelled);
             }
+            if let Some(gain) = gain {
+                samples = with_pause(samples, piece.ends_sentence, job.speed);
+                Leveller::new(gain).level(&mut samples);
+            }
+            if samples.is_empty() {
+                continue;
+            }
+            let timing = EngineTiming { queued, inference: started.elapsed() };
+            outlet.send(SpeechChunk { clip: Clip::new(samples, RATE), timing })?;
+            (queued, started, silent) = (Duration::ZERO, Instant::now(), false);
         }
         if silent {
             let reason = "the voice can't pronounce any of it".into();
@@ -272,20 +250,10 @@ impl Engine {
         Ok(found)
     }
 
-    /// Gives `each` the mono samples of one piece, chunk by chunk, at the voice's own level.
-    fn render(
-        &mut self,
-        voice: &str,
-        piece: &Piece,
-        speed: f32,
-        mut each: impl FnMut(Vec<f32>) -> Result<(), ProviderError>,
-    ) -> Result<(), ProviderError> {
+    /// The mono samples of one piece, at the voice's own level.
+    fn render(&mut self, voice: &str, piece: &Piece, speed: f32) -> Result<Vec<f32>, ProviderError> {
         let speaker = self.speakers.get(voice).ok_or_else(|| failed("the voice is gone"))?;
-        let utterance = Utterance { ids: &piece.ids, style: speaker.style.row(piece.ids.len()), speed };
-        match speaker.character.as_ref().and_then(|character| character.statistics.as_ref()) {
-            Some(statistics) => self.network.stream(&utterance, statistics, each),
-            None => each(self.network.whole(&utterance)?.0),
-        }
+        self.network.render(&Utterance { ids: &piece.ids, style: speaker.style.row(piece.ids.len()), speed })
     }
 }
 
@@ -299,23 +267,16 @@ fn join(sentences: Vec<Phonemes>) -> Phonemes {
     sentences.join(&" ".to_owned())
 }
 
-/// The silence that may be the end's: held back until more is said, else cut to a pause.
-#[derive(Default)]
-struct Silence(Vec<f32>);
-
-impl Silence {
-    fn hold_back(&mut self, samples: Vec<f32>) -> Vec<f32> {
-        self.0.extend(samples);
-        let sounding = self.0.iter().rposition(|sample| sample.abs() > SILENCE).map_or(0, |last| last + 1);
-        let held = self.0.split_off(sounding);
-        std::mem::replace(&mut self.0, held)
-    }
-
-    fn pause(mut self, ends_sentence: bool, speed: f32) -> Vec<f32> {
-        let pause = if ends_sentence { SENTENCE_PAUSE } else { PIECE_PAUSE };
-        self.0.truncate((RATE.samples_in(pause) as f32 / speed) as usize);
-        self.0
-    }
+/// The piece between the lead and the pause that a speaker makes; as it is where nothing sounds.
+fn with_pause(mut samples: Vec<f32>, ends_sentence: bool, speed: f32) -> Vec<f32> {
+    let sounds = |sample: &f32| sample.abs() > SILENCE;
+    let (Some(first), Some(last)) = (samples.iter().position(sounds), samples.iter().rposition(sounds)) else {
+        return samples;
+    };
+    let pause = if ends_sentence { SENTENCE_PAUSE } else { PIECE_PAUSE };
+    samples.resize(last + 1 + (RATE.samples_in(pause) as f32 / speed) as usize, 0.0);
+    samples.drain(..first.saturating_sub(RATE.samples_in(LEAD)));
+    samples
 }
 
 #[cfg(test)]
@@ -323,13 +284,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_silence_at_the_end_is_a_pause_and_the_others_stay() {
-        let speech = |silence: usize| [vec![0.5; 100], vec![0.0; silence]].concat();
-        let mut silence = Silence::default();
-        assert_eq!(silence.hold_back(speech(20_000)).len(), 100);
-        assert!(silence.hold_back(vec![0.0; 20_000]).is_empty());
-        assert_eq!(silence.hold_back(speech(20_000)).len(), 40_100);
-        assert_eq!(silence.pause(true, 1.0).len(), RATE.samples_in(SENTENCE_PAUSE));
+    fn a_piece_begins_soon_and_ends_in_a_pause() {
+        let piece = |silence: usize| [vec![0.0; silence], vec![0.5; 100], vec![0.0; silence]].concat();
+        let length = |pause| RATE.samples_in(LEAD) + 100 + RATE.samples_in(pause);
+        assert_eq!(with_pause(piece(20_000), true, 1.0).len(), length(SENTENCE_PAUSE));
+        assert_eq!(with_pause(piece(20_000), false, 1.0).len(), length(PIECE_PAUSE));
+        assert_eq!(with_pause(piece(0), false, 1.0).len(), 100 + RATE.samples_in(PIECE_PAUSE));
+        assert_eq!(with_pause(vec![0.0; 50], true, 1.0).len(), 50);
     }
 
     #[test]

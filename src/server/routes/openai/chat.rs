@@ -19,8 +19,9 @@ use super::{now, refuse};
 use crate::config::LlmConfig;
 use crate::domain::image::Image;
 use crate::domain::message::Role;
+use crate::graph::node::temperature_for;
 use crate::providers::ProviderError;
-use crate::providers::llm::{self, ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, Sampling, Usage};
+use crate::providers::llm::{self, Ability, ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, Sampling, Usage};
 use crate::server::error::{ApiError, OpenAiErrorEnvelope};
 use crate::server::extract::Body;
 use crate::server::routes::chat::{MOST_IMAGES, read_image};
@@ -162,6 +163,7 @@ impl OpenAiChatRequest {
     fn generation(
         self,
         config: &LlmConfig,
+        ability: Ability,
         max_image_bytes: usize,
         context_tokens: usize,
         cancel: CancellationToken,
@@ -180,7 +182,7 @@ impl OpenAiChatRequest {
             value => Ok(value.unwrap_or(usual)),
         };
         let sampling = Sampling {
-            temperature: within("temperature", self.temperature, 2.0, config.temperature)?,
+            temperature: within("temperature", self.temperature, 2.0, config.temperature.unwrap_or_else(|| temperature_for(ability)))?,
             top_p: within("top_p", self.top_p, 1.0, config.top_p)?,
             min_p: config.min_p,
             repeat_penalty: config.repeat_penalty,
@@ -278,7 +280,7 @@ pub(crate) async fn create(
     let cancel = server.turns().child_token();
     let guard = cancel.clone().drop_guard();
     let most = server.config().max_upload_bytes;
-    let request = request.generation(&app.config.llm, most, model.context_tokens(), cancel)?;
+    let request = request.generation(&app.config.llm, model.ability(), most, model.context_tokens(), cancel)?;
     let mut replying = app.conversation.complete(person, request).await?;
     let head =
         Head { id: format!("chatcmpl-{}", Uuid::new_v4().simple()), created: now(), model: model.describe().model };
