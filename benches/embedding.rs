@@ -11,7 +11,8 @@ use rose::providers::embeddings::{Embedder, build};
 use rose::weights::ModelStore;
 
 fn embedder() -> Arc<dyn Embedder> {
-    let config = Config::load(&Overrides { model_set: Some("tiny".into()), ..Overrides::default() }).expect("valid settings");
+    let config =
+        Config::load(&Overrides { model_set: Some("tiny".into()), ..Overrides::default() }).expect("valid settings");
     let models = ModelStore::open(&config.models).expect("a models folder");
     build(&config.embeddings, &models).expect("the embedding model is installed")
 }

@@ -29,7 +29,8 @@ const VOICES: [(&str, &str); 2] = [("piper", "en_US-joe-medium"), ("kokoro", "ko
 
 fn voice(model: &str) -> Arc<dyn TextToSpeech> {
     let settings = vec![("tts.backends".into(), "local".into()), ("tts.local.model".into(), model.into())];
-    let config = Config::load(&Overrides { settings, model_set: Some("tiny".into()), ..Overrides::default() }).expect("valid settings");
+    let config = Config::load(&Overrides { settings, model_set: Some("tiny".into()), ..Overrides::default() })
+        .expect("valid settings");
     let models = ModelStore::open(&config.models).expect("a models folder");
     build(&config.tts, &models).expect("the voice is installed")
 }

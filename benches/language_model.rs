@@ -19,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 const TOKENS: usize = 64;
 
 fn model() -> Arc<dyn LanguageModel> {
-    let config = Config::load(&Overrides { model_set: Some("tiny".into()), ..Overrides::default() }).expect("valid settings");
+    let config =
+        Config::load(&Overrides { model_set: Some("tiny".into()), ..Overrides::default() }).expect("valid settings");
     let models = ModelStore::open(&config.models).expect("a models folder");
     build(&config.llm, &models).expect("the language model is installed")
 }

@@ -11,6 +11,7 @@ use rose::graph::prompt;
 use rose::graph::routing::RouteClassifier;
 use rose::graph::state::{Said, State, TurnState};
 use rose::providers::llm::Ability;
+use tokio_util::sync::CancellationToken;
 
 const MESSAGE: &str = "I have slept badly since my sister moved away, and the evenings are the worst of it.";
 
@@ -25,9 +26,10 @@ fn thirty_messages() -> State {
 }
 
 fn before_the_model(criterion: &mut Criterion) {
-    let router = RouteClassifier::new();
+    let router = RouteClassifier::new(None, "Rose");
     let route = || {
-        black_box(router.route(black_box(MESSAGE)));
+        let route = router.route(black_box(MESSAGE), CancellationToken::new());
+        black_box(futures::executor::block_on(route));
     };
     budget::print_share("route", route);
     criterion.bench_function("route", |bencher| bencher.iter(route));

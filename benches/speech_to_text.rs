@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 fn speech_to_text(criterion: &mut Criterion) {
     let recording = include_bytes!("../tests/fixtures/speech/austen-0890.wav");
     let clip = Arc::new(decode(recording, &DurationLimits::ANY).expect("a WAV file"));
-    let config = Config::load(&Overrides { model_set: Some("tiny".into()), ..Overrides::default() }).expect("valid settings");
+    let config =
+        Config::load(&Overrides { model_set: Some("tiny".into()), ..Overrides::default() }).expect("valid settings");
     let models = ModelStore::open(&config.models).expect("a models folder");
     let detector = vad::build(&config.vad, &models).expect("the voice activity model is installed");
     let model = stt::build(&config.stt, &models, Some(&detector)).expect("the speech model is installed");
@@ -31,8 +32,12 @@ fn speech_to_text(criterion: &mut Criterion) {
     criterion.bench_function(name, |bencher| bencher.iter(detect));
 
     let transcribe = || {
-        let request =
-            TranscriptionRequest { clip: Arc::clone(&clip), language: None, likely: None, cancel: CancellationToken::new() };
+        let request = TranscriptionRequest {
+            clip: Arc::clone(&clip),
+            language: None,
+            likely: None,
+            cancel: CancellationToken::new(),
+        };
         let heard = runtime.block_on(model.transcribe(request)).expect("an answer");
         assert!(!heard.text.is_empty(), "the words");
     };

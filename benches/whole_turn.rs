@@ -50,7 +50,8 @@ fn percentile(sorted: &[Duration], part: usize) -> Duration {
 fn whole_turn(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let data = tempfile::tempdir().expect("a folder for the bench");
-    let overrides = Overrides { data_dir: Some(data.path().to_owned()), model_set: Some("tiny".into()), ..Overrides::default() };
+    let overrides =
+        Overrides { data_dir: Some(data.path().to_owned()), model_set: Some("tiny".into()), ..Overrides::default() };
     let config = Config::load(&overrides).expect("valid settings");
     let app = runtime.block_on(App::build(config)).expect("the tiny models are installed");
     for (name, recording) in RECORDINGS {

@@ -71,8 +71,12 @@ impl EvalCommand {
             bail!("no conversation has a name with {}", self.only.join(" or "));
         }
         let judge = self.judge.as_deref().map(|judge| self.judge(judge, overrides)).transpose()?;
-        let mut report =
-            Report { started: jiff::Timestamp::now(), machine: Machine::this().to_string(), seed: self.seed, variants: Vec::new() };
+        let mut report = Report {
+            started: jiff::Timestamp::now(),
+            machine: Machine::this().to_string(),
+            seed: self.seed,
+            variants: Vec::new(),
+        };
         let runtime = super::runtime()?;
         for variant in &variants {
             report.variants.push(runtime.block_on(self.play(variant, &scripts, judge.as_ref(), overrides))?);

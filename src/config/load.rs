@@ -7,11 +7,12 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, ImageBackend, ImageConfig, JudgementConfig, LlmBackend,
-    LlmConfig, LogConfig, MemoryConfig, ModelsConfig, PricesConfig, Profile, RealtimeConfig, ServerConfig, SttBackend,
-    SttConfig, TtsBackend, TtsConfig, VadConfig, conversation::RawConversation, data::RawData,
-    embeddings::RawEmbeddings, image::RawImage, judgement::RawJudgement, llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels,
-    prices::RawPrices, realtime::RawRealtime, server::RawServer, stt::RawStt, tts::RawTts, vad::RawVad,
+    ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, ImageBackend, ImageConfig, JudgementConfig,
+    LlmBackend, LlmConfig, LogConfig, MemoryConfig, ModelsConfig, PricesConfig, Profile, RealtimeConfig, ServerConfig,
+    SttBackend, SttConfig, TtsBackend, TtsConfig, VadConfig, conversation::RawConversation, data::RawData,
+    embeddings::RawEmbeddings, image::RawImage, judgement::RawJudgement, llm::RawLlm, log::RawLog, memory::RawMemory,
+    models::RawModels, prices::RawPrices, realtime::RawRealtime, server::RawServer, stt::RawStt, tts::RawTts,
+    vad::RawVad,
 };
 
 /// Everything the program was told, validated.

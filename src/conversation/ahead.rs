@@ -48,7 +48,8 @@ impl Inner {
         }
         let mut state = self.runner.load(likely.user, likely.session).await?.state;
         state.instructions = likely.instructions;
-        state.turn = Some(TurnState::new(TurnId::generate(), likely.text, Vec::new(), (self.ports.clock)().timestamp()));
+        state.turn =
+            Some(TurnState::new(TurnId::generate(), likely.text, Vec::new(), (self.ports.clock)().timestamp()));
         let mut quiet = Quiet::default();
         let mut context = Context {
             ports: &self.ports,
@@ -67,7 +68,9 @@ impl Inner {
             && state.current_turn().route != Way::Image
         {
             let phrasing = Phrasing::new(&self.ports.character.name, grounds(&state, &self.ports.character.guardrail));
-            self.rehearsals.rehearse(likely.session, request, phrasing, &self.ports.character.guardrail, delivery).await?;
+            self.rehearsals
+                .rehearse(likely.session, request, phrasing, &self.ports.character.guardrail, delivery)
+                .await?;
         }
         Ok(())
     }

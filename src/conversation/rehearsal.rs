@@ -412,8 +412,13 @@ mod tests {
             let character = Character::load(None, "en", Ability::Small).unwrap();
             let delivery = Delivery { voice: None, speed: 1.0 };
             let request = self.request(text);
-            let rehearsal =
-                self.rehearsals.rehearse(self.session, request, Phrasing::new(&character.name, Default::default()), &character.guardrail, delivery);
+            let rehearsal = self.rehearsals.rehearse(
+                self.session,
+                request,
+                Phrasing::new(&character.name, Default::default()),
+                &character.guardrail,
+                delivery,
+            );
             tokio::select! {
                 outcome = rehearsal => panic!("it was forgotten: {outcome:?}"),
                 outcome = async {

@@ -88,7 +88,13 @@ impl Shaper {
 
     /// The end of the text, with what the cutter still held. `whole`: the model ended of itself, so that a missing mark
     /// is only a mark; else the last sentence is broken off, and dropped.
-    pub(super) fn finish(&mut self, rest: Option<&str>, whole: bool, guardrail: &Guardrail, grounds: &Grounds) -> Vec<Piece> {
+    pub(super) fn finish(
+        &mut self,
+        rest: Option<&str>,
+        whole: bool,
+        guardrail: &Guardrail,
+        grounds: &Grounds,
+    ) -> Vec<Piece> {
         let mut pieces = Vec::new();
         if let Some(rest) = rest {
             if ends_sentence(rest) {

@@ -120,8 +120,12 @@ impl Inner {
             input_end,
         };
         let mut reply = Reply::new(&self.ports.character, outbox.clone(), cancel.clone(), request.speak, voice);
-        let mut context =
-            Context { ports: &self.ports, listener: &mut reply, cancel: cancel.clone(), hurry: CancellationToken::new() };
+        let mut context = Context {
+            ports: &self.ports,
+            listener: &mut reply,
+            cancel: cancel.clone(),
+            hurry: CancellationToken::new(),
+        };
         if let Err(error) = self.runner.run(&mut thread, &mut context, Until::Reply).await {
             let error = ConversationError::from(error);
             self.apologise(&mut reply, &error, request.speak).await;

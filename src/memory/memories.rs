@@ -15,8 +15,8 @@ use crate::domain::ids::{SessionId, UserId};
 use crate::domain::memory::{Memory, MemoryType, RecalledMemory};
 use crate::domain::stage::EngineTiming;
 use crate::language::en::dates;
-use crate::providers::embeddings::Embedder;
 use crate::providers::ProviderError;
+use crate::providers::embeddings::Embedder;
 use crate::providers::llm::LanguageModel;
 use crate::store::{MemoryChange, MemoryStore, NewMemory};
 
@@ -146,12 +146,7 @@ impl Memories {
 
     /// What the judge finds worth keeping. Before a judge that needs them stand the rules: what they are sure of is kept or
     /// dropped by them.
-    async fn judged(
-        &self,
-        judge: &Judge,
-        said: Said<'_>,
-        hurry: CancellationToken,
-    ) -> Result<Parted, JudgementError> {
+    async fn judged(&self, judge: &Judge, said: Said<'_>, hurry: CancellationToken) -> Result<Parted, JudgementError> {
         let mut parted = match judge.judges_alone() {
             true => Parted { doubtful: self.extractor.statements(said.message), ..Parted::default() },
             false => self.extractor.parted(said.message),

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::checksum::Sum;
 use super::convert::ctranslate2_to_ggml;
+use super::error::gigabytes;
 use super::manifest::{Conversion, Model, Source, platform};
 use super::source::{self, Fetcher, HubConfig, SourceError};
 use super::store::Trust;
-use super::error::gigabytes;
 use super::{ModelStore, Progress, Room, WeightsError};
 
 /// What became of one model.

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::play::Played;
 use crate::comparison::ComparisonError;
-use crate::providers::llm::{ChatMessage, GenerationRequest, LanguageModel, ReplyFormat, Sampling, collect};
 use crate::domain::message::Role;
+use crate::providers::llm::{ChatMessage, GenerationRequest, LanguageModel, ReplyFormat, Sampling, collect};
 
 const RUBRIC: &str = "\
 You judge a voice companion. Read the conversation and give each of these a whole number from 1 (bad) to 5 (good), as JSON. \

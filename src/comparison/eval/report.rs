@@ -82,9 +82,7 @@ fn rows(report: &Report) -> Vec<(String, Vec<String>)> {
     let cells = |cell: &dyn Fn(&Judged) -> String| report.variants.iter().map(cell).collect::<Vec<_>>();
     let scripted = |part: Option<Part>| {
         cells(&|judged| {
-            judged
-                .count(|played, check| check.kind.is_scripted() && part.is_none_or(|part| played.part == part))
-                .cell()
+            judged.count(|played, check| check.kind.is_scripted() && part.is_none_or(|part| played.part == part)).cell()
         })
     };
     let mut rows = vec![
@@ -92,7 +90,10 @@ fn rows(report: &Report) -> Vec<(String, Vec<String>)> {
         ("checks that the scripts name".to_owned(), scripted(None)),
         ("  of the conversations kept apart".to_owned(), scripted(Some(Part::Apart))),
         ("  of the others".to_owned(), scripted(Some(Part::Tune))),
-        ("checks of every reply".to_owned(), cells(&|judged| judged.count(|_, check| !check.kind.is_scripted()).cell())),
+        (
+            "checks of every reply".to_owned(),
+            cells(&|judged| judged.count(|_, check| !check.kind.is_scripted()).cell()),
+        ),
     ];
     for kind in Kind::ALL {
         rows.push((kind.as_str().to_owned(), cells(&|judged| judged.count(|_, check| check.kind == kind).cell())));
@@ -136,7 +137,14 @@ pub fn markdown(report: &Report) -> String {
     let failed = report.variants.iter().map(|judged| {
         let lines = judged.turns().flat_map(|(played, turn)| {
             turn.checks.iter().filter(|check| !check.passed && check.kind.is_scripted()).map(move |check| {
-                format!("- {}: \"{}\" → \"{}\": {} ({})\n", played.name, turn.said, turn.reply, check.kind.as_str(), check.wanted)
+                format!(
+                    "- {}: \"{}\" → \"{}\": {} ({})\n",
+                    played.name,
+                    turn.said,
+                    turn.reply,
+                    check.kind.as_str(),
+                    check.wanted
+                )
             })
         });
         format!("\n## What {} missed\n\n{}", judged.label, lines.collect::<String>())

@@ -53,9 +53,10 @@ impl Guardrail {
     }
 
     pub fn grounds(&self, basis: &Basis<'_>) -> Grounds {
-        let known = self.claims.as_ref().map(|claims| {
-            claims.known(basis.told.iter().copied(), basis.remembered.iter().copied(), basis.acquainted)
-        });
+        let known = self
+            .claims
+            .as_ref()
+            .map(|claims| claims.known(basis.told.iter().copied(), basis.remembered.iter().copied(), basis.acquainted));
         let said = basis.replies.iter().flat_map(|reply| reply.unicode_sentences()).map(plain);
         let said = said.filter(|sentence| sentence.split(' ').count() >= LEAST_WORDS_OF_A_REPEAT).collect();
         Grounds { known: known.unwrap_or_default(), said }
@@ -77,8 +78,7 @@ mod tests {
     fn allowed(sentence: &str, replies: &[&str]) -> bool {
         let guidance = Guidance::parse(include_str!("../../../character/rose/en/guidance.toml"), "Rose").unwrap();
         let guardrail = Guardrail::new(None, guidance);
-        let basis =
-            Basis { told: Vec::new(), remembered: Vec::new(), acquainted: false, replies: replies.to_vec() };
+        let basis = Basis { told: Vec::new(), remembered: Vec::new(), acquainted: false, replies: replies.to_vec() };
         guardrail.allows(sentence, &guardrail.grounds(&basis))
     }
 

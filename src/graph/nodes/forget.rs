@@ -53,7 +53,9 @@ impl Node for Forget {
             Forgotten::Everything(_) => state.hide_everything(),
             Forgotten::These(memories) => {
                 let mut matters: Vec<String> = memories.iter().map(|memory| memory.text.clone()).collect();
-                if let Some(forgetting::Wish::About(words) | forgetting::Wish::Sentence(words)) = forgetting::wish(&text) {
+                if let Some(forgetting::Wish::About(words) | forgetting::Wish::Sentence(words)) =
+                    forgetting::wish(&text)
+                {
                     matters.push(words);
                 }
                 state.hide(&matters);

@@ -63,7 +63,9 @@ fn note(state: &mut State, ports: &Ports) -> Vec<String> {
         .iter()
         .map(|memory| to_their_face(&memory.text))
         // What the prompt shows already is told again only where the person asks: then it should stand near.
-        .filter(|line| asks || !state.shown().iter().any(|entry| !entry.hidden && entry.shown_text().contains(line.as_str())))
+        .filter(|line| {
+            asks || !state.shown().iter().any(|entry| !entry.hidden && entry.shown_text().contains(line.as_str()))
+        })
         .collect();
     // The nearest comes first; it goes next to the message.
     known.reverse();

@@ -45,8 +45,7 @@ impl When {
 
     /// As it stands in a sentence: behind a preposition of its own, as a subject, or at the start.
     fn phrase(self, preposition: Option<&str>, before: &str, after: &str) -> String {
-        static SUBJECT: LazyLock<Regex> =
-            LazyLock::new(|| pattern(r"^(?:'s)?\s+(?:is|was|will be|marks)\b|^'s\b"));
+        static SUBJECT: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(?:'s)?\s+(?:is|was|will be|marks)\b|^'s\b"));
         let opens = before.trim_end().is_empty() || before.trim_end().ends_with(['.', '!', '?', '"']);
         match preposition {
             Some(preposition) => format!("{preposition}{}", self.noun),
@@ -77,11 +76,11 @@ fn phrase(text: &str) -> Regex {
 
 type Resolve = fn(&Captures<'_>, Date, &str, &str) -> Option<When>;
 
-const NUMBER: &str = r"(?P<number>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|a couple of|a few)";
+const NUMBER: &str =
+    r"(?P<number>\d{1,3}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|a couple of|a few)";
 const UNIT: &str = r"(?P<unit>day|week|month|year)s?";
 const WEEKDAY: &str = "(?P<weekday>monday|tuesday|wednesday|thursday|friday|saturday|sunday)";
-const MONTH: &str =
-    "(?P<month>january|february|march|april|may|june|july|august|september|october|november|december)";
+const MONTH: &str = "(?P<month>january|february|march|april|may|june|july|august|september|october|november|december)";
 
 /// In this order: the longer phrase first.
 static RULES: LazyLock<Vec<(Regex, Resolve)>> = LazyLock::new(|| {
@@ -110,11 +109,15 @@ static RULES: LazyLock<Vec<(Regex, Resolve)>> = LazyLock::new(|| {
                 _ => after(today, weekday)?,
             })
         }),
-        (pattern(&format!(r"\b(?P<preposition>(?:on|by|until|till|since)\s+){WEEKDAY}\b")), |found, today, before_it, after_it| {
-            let weekday = weekday(&found["weekday"])?;
-            let past = found["preposition"].to_lowercase().starts_with("since") || speaks_of_past(before_it, after_it);
-            When::on(if past { before(today, weekday)? } else { after(today, weekday)? })
-        }),
+        (
+            pattern(&format!(r"\b(?P<preposition>(?:on|by|until|till|since)\s+){WEEKDAY}\b")),
+            |found, today, before_it, after_it| {
+                let weekday = weekday(&found["weekday"])?;
+                let past =
+                    found["preposition"].to_lowercase().starts_with("since") || speaks_of_past(before_it, after_it);
+                When::on(if past { before(today, weekday)? } else { after(today, weekday)? })
+            },
+        ),
         (phrase("(?P<which>next|this|last) weekend"), |found, today, _, _| {
             let saturday = plus_days(monday_of(today)?, 5)?;
             let date = match found["which"].to_lowercase().as_str() {
@@ -162,11 +165,16 @@ static RULES: LazyLock<Vec<(Regex, Resolve)>> = LazyLock::new(|| {
             };
             When::in_(format!("the {season} of {year}"))
         }),
-        (pattern(&format!(r"\bin {NUMBER} {UNIT}(?:'s?)? time\b|\bin (?P<number2>\d{{1,3}}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|a couple of|a few) (?P<unit2>day|week|month|year)s?\b")), |found, today, _, _| {
-            let number = found.name("number").or_else(|| found.name("number2"))?.as_str();
-            let unit = found.name("unit").or_else(|| found.name("unit2"))?.as_str();
-            away(number, unit, 1, today)
-        }),
+        (
+            pattern(&format!(
+                r"\bin {NUMBER} {UNIT}(?:'s?)? time\b|\bin (?P<number2>\d{{1,3}}|an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|a couple of|a few) (?P<unit2>day|week|month|year)s?\b"
+            )),
+            |found, today, _, _| {
+                let number = found.name("number").or_else(|| found.name("number2"))?.as_str();
+                let unit = found.name("unit").or_else(|| found.name("unit2"))?.as_str();
+                away(number, unit, 1, today)
+            },
+        ),
         (pattern(&format!(r"\b{NUMBER} {UNIT} ago\b")), |found, today, _, _| {
             away(&found["number"], &found["unit"], -1, today)
         }),
@@ -200,7 +208,17 @@ fn weekday(name: &str) -> Option<Weekday> {
 
 fn month(name: &str) -> Option<i8> {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     let at = MONTHS.iter().position(|month| name.eq_ignore_ascii_case(month))?;
@@ -262,10 +280,13 @@ fn away(number: &str, unit: &str, direction: i64, today: Date) -> Option<When> {
 /// Whether the sentence around a weekday tells of what was.
 fn speaks_of_past(before: &str, after: &str) -> bool {
     static PAST: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(r"\b(?:was|were|had|did|went|got|came|saw|met|left|lost|found|fell|broke|bought|told|said|felt|began|[a-z]{3,}ed)\b")
+        pattern(
+            r"\b(?:was|were|had|did|went|got|came|saw|met|left|lost|found|fell|broke|bought|told|said|felt|began|[a-z]{3,}ed)\b",
+        )
     });
-    static FUTURE: LazyLock<Regex> =
-        LazyLock::new(|| pattern(r"\b(?:will|'ll|going to|gonna|have to|need to|must|should|due|planned|invited|scheduled)\b"));
+    static FUTURE: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"\b(?:will|'ll|going to|gonna|have to|need to|must|should|due|planned|invited|scheduled)\b")
+    });
     let sentence = format!(
         "{} {}",
         before.rsplit(['.', '!', '?']).next().unwrap_or_default(),

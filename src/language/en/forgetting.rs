@@ -74,15 +74,19 @@ fn object(sentence: &str) -> Option<&str> {
                 to\b.*|how\b.*|whether\b.*|if\b.*|the\s+(?:milk|keys|time|rain|cost|rest|rules)\b.*)$",
         )
     });
-    let found = ASKED.captures(sentence).or_else(|| OUT_OF_MEMORY.captures(sentence)).or_else(|| PASSIVE.captures(sentence))?;
+    let found =
+        ASKED.captures(sentence).or_else(|| OUT_OF_MEMORY.captures(sentence)).or_else(|| PASSIVE.captures(sentence))?;
     let object = found.name("object")?.as_str().trim().trim_end_matches(|c: char| !c.is_alphanumeric());
     let object = without_please(object);
-    (!IDIOM.is_match(object)).then_some(object)
+    // "Forget it, let's talk about the sea."
+    let head = object.split(',').next().unwrap_or(object).trim_end();
+    (!IDIOM.is_match(object) && !IDIOM.is_match(head)).then_some(object)
 }
 
 fn without_please(object: &str) -> &str {
-    static PLEASE: LazyLock<Regex> =
-        LazyLock::new(|| pattern(r"[\s,]+(?:please|rose|okay|ok|will\s+you|would\s+you|thanks|thank\s+you|(?:right\s+)?now)$"));
+    static PLEASE: LazyLock<Regex> = LazyLock::new(|| {
+        pattern(r"[\s,]+(?:please|rose|okay|ok|will\s+you|would\s+you|thanks|thank\s+you|(?:right\s+)?now)$")
+    });
     let mut object = object;
     while let Some(please) = PLEASE.find(object) {
         object = &object[..please.start()];

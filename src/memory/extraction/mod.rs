@@ -249,7 +249,8 @@ fn joined(judged: Vec<Judged>, name: &str) -> Vec<Extracted> {
     }
     kept.into_iter()
         .filter_map(|(said, keep, text)| {
-            let text = text.map_or_else(|| third_person::third_person(&said, name), |text| third_person::sentence(&text));
+            let text =
+                text.map_or_else(|| third_person::third_person(&said, name), |text| third_person::sentence(&text));
             Some(Extracted { text, memory_type: keep.memory_type()? })
         })
         .collect()

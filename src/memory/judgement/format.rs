@@ -82,7 +82,8 @@ enum RawRelation {
 /// One of `notes` numbered notes and what a new one is to it, or none.
 pub(super) fn matter(notes: usize) -> ReplyFormat {
     let grammar = [
-        r#"root ::= "{\"note\":" ("0,\"relation\":\"none\"" | note ",\"relation\":\"" ("same" | "changed") "\"") "}""#.to_owned(),
+        r#"root ::= "{\"note\":" ("0,\"relation\":\"none\"" | note ",\"relation\":\"" ("same" | "changed") "\"") "}""#
+            .to_owned(),
         note_rule(notes),
     ];
     let schema = object(&json!({
@@ -189,8 +190,9 @@ mod tests {
 
     #[test]
     fn what_breaks_the_format_is_refused_and_not_quoted() {
-        for answer in ["", "[]", r#"{"notes":[{"type":"secret","text":"They owe money."}]}"#, r#"{"notes":["money"]}"#] {
-            let refused = read_notes(answer).err().expect(answer);
+        for answer in ["", "[]", r#"{"notes":[{"type":"secret","text":"They owe money."}]}"#, r#"{"notes":["money"]}"#]
+        {
+            let refused = read_notes(answer).expect_err(answer);
             assert!(!refused.contains("money"), "{refused}");
         }
         let near = [RecalledMemory { memory: known(), score: 0.8 }];

@@ -127,7 +127,8 @@ impl Judge {
     ) -> Result<Vec<MemoryId>, JudgementError> {
         let known = &known[..known.len().min(MOST_SHOWN)];
         let texts: Vec<&str> = known.iter().map(|memory| memory.text.as_str()).collect();
-        let answer = self.ask(prompt::forgetting(wish, &texts), format::numbers(known.len()), FORGETTING, cancel).await?;
+        let answer =
+            self.ask(prompt::forgetting(wish, &texts), format::numbers(known.len()), FORGETTING, cancel).await?;
         format::read_numbers(&answer, known).map_err(JudgementError::Invalid)
     }
 

@@ -47,11 +47,7 @@ both say the same, changed where the old one is no longer right.";
 
 /// What is known, what is new, and the judgement.
 const MATTER_EXAMPLES: &[(&[&str], &str, &str)] = &[
-    (
-        &["They live in Lyon.", "They play the flute."],
-        "They live in Nantes.",
-        r#"{"note":1,"relation":"changed"}"#,
-    ),
+    (&["They live in Lyon.", "They play the flute."], "They live in Nantes.", r#"{"note":1,"relation":"changed"}"#),
     (&["They have a cat."], "They have two brothers.", r#"{"note":0,"relation":"none"}"#),
     (&["They have a daughter.", "They work as a nurse."], "They are a nurse.", r#"{"note":2,"relation":"same"}"#),
     (
@@ -88,7 +84,12 @@ const FORGETTING_EXAMPLES: &[(&[&str], &str, &str)] = &[
     (&["They play the cello.", "Their horse is called Bo.", "They have a sister."], "my horse", r#"{"notes":[2]}"#),
     (&["They live in Graz.", "They collect stamps."], "my football team", r#"{"notes":[]}"#),
     (
-        &["They are called Lena.", "They teach chemistry.", "They live in Graz.", "The school's head is unfair to them."],
+        &[
+            "They are called Lena.",
+            "They teach chemistry.",
+            "They live in Graz.",
+            "The school's head is unfair to them.",
+        ],
         "my work",
         r#"{"notes":[2,4]}"#,
     ),

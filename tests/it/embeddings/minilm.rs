@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rose::config::{Config};
+use rose::config::Config;
 use rose::domain::embedding::Embedding;
 use rose::providers::ProviderError;
 use rose::providers::embeddings::{Embedder, MiniLm, build};

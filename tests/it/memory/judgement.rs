@@ -165,8 +165,7 @@ fn fixture(judge: Option<Arc<dyn LanguageModel>>) -> Fixture {
     let overrides = Overrides { data_dir: Some(folder.path().to_owned()), ..Overrides::default() };
     let config = Config::defaults(&overrides).expect("defaults are valid");
     let store = SqliteStore::open(&config.data).expect("a new store");
-    let memories =
-        Memories::new(Arc::new(store.clone()), crate::embeddings::local(), judge, "Rose", config.memory);
+    let memories = Memories::new(Arc::new(store.clone()), crate::embeddings::local(), judge, "Rose", config.memory);
     Fixture { memories, store, _folder: folder }
 }
 
@@ -227,8 +226,12 @@ async fn judged(judge: Option<Arc<dyn LanguageModel>>, part: Part) -> Tally {
                 .collect();
             let wanted: Vec<_> =
                 message.expect.iter().map(|e| format!("{:?} {:?} {:?}", e.operation, e.id, e.words)).collect();
-            writeln!(faults, "[{}] {:?} {:?}\n    {changes:?}\n    wanted {wanted:?}", message.kind, message.said, message.known)
-                .expect("memory to write to");
+            writeln!(
+                faults,
+                "[{}] {:?} {:?}\n    {changes:?}\n    wanted {wanted:?}",
+                message.kind, message.said, message.known
+            )
+            .expect("memory to write to");
         }
     }
     if !faults.is_empty() {

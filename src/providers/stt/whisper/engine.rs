@@ -222,7 +222,8 @@ impl Engine {
         let state = &mut self.state;
         cores::compute(self.threads, |threads| state.decode(&start, 0, threads))
             .map_err(|error| failed(format!("the language can't be judged: {error}")))?;
-        let logits = self.state.get_logits().map_err(|error| failed(format!("the language can't be judged: {error}")))?;
+        let logits =
+            self.state.get_logits().map_err(|error| failed(format!("the language can't be judged: {error}")))?;
         let logit = |id: i32| {
             let token = usize::try_from(self.context.token_lang(id)).ok()?;
             logits.get(token).copied()

@@ -232,7 +232,7 @@ impl Engine {
         let language = self.speaker(voice)?.language;
         let sentences = match self.rendering {
             Rendering::Live => phonemes::sentences(language, &reading::prepare(text, language.espeak)),
-            Rendering::Reference => phonemes::sentences(language, text).map(|sentences| vec![join(sentences)]),
+            Rendering::Reference => phonemes::sentences(language, text).map(|sentences| vec![join(&sentences)]),
         };
         let lengths = match self.rendering {
             Rendering::Live => LENGTHS,
@@ -243,6 +243,10 @@ impl Engine {
             let pieces = pieces::cut(sentence, lengths);
             let last = pieces.len() - 1;
             found.extend(pieces.into_iter().enumerate().filter_map(|(at, piece)| {
+                // A mark alone, such as a closing quotation mark, is a noise.
+                if !piece.iter().any(|symbol| symbol.contains(char::is_alphabetic)) {
+                    return None;
+                }
                 let ends_sentence = at == last && piece.iter().rev().take(2).any(|mark| ".!?".contains(mark.as_str()));
                 Some(Piece { ids: self.symbols.ids(&piece)?, ends_sentence })
             }));
@@ -263,7 +267,7 @@ struct Piece {
     ends_sentence: bool,
 }
 
-fn join(sentences: Vec<Phonemes>) -> Phonemes {
+fn join(sentences: &[Phonemes]) -> Phonemes {
     sentences.join(&" ".to_owned())
 }
 

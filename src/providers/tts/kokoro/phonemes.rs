@@ -156,6 +156,6 @@ mod tests {
     fn languages_differ() {
         assert_eq!(said("bf_emma", "There it goes."), ["ðɛːɹ ɪt ɡˈQz."]);
         assert_eq!(said("ef_dora", "Buenas noches."), ["bwˈenas nˈoʧes."]);
-        assert_eq!(said("ff_siwis", "« Bonsoir. »"), ["“ bɔ̃swˈaʁ. ”"]);
+        assert_eq!(said("ff_siwis", "« Bonsoir. »"), ["“ bɔ̃swˈaʁ.", "”"]);
     }
 }

@@ -21,7 +21,9 @@ use crate::domain::image::Image;
 use crate::domain::message::Role;
 use crate::graph::node::temperature_for;
 use crate::providers::ProviderError;
-use crate::providers::llm::{self, Ability, ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, Sampling, Usage};
+use crate::providers::llm::{
+    self, Ability, ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, Sampling, Usage,
+};
 use crate::server::error::{ApiError, OpenAiErrorEnvelope};
 use crate::server::extract::Body;
 use crate::server::routes::chat::{MOST_IMAGES, read_image};
@@ -182,7 +184,12 @@ impl OpenAiChatRequest {
             value => Ok(value.unwrap_or(usual)),
         };
         let sampling = Sampling {
-            temperature: within("temperature", self.temperature, 2.0, config.temperature.unwrap_or_else(|| temperature_for(ability)))?,
+            temperature: within(
+                "temperature",
+                self.temperature,
+                2.0,
+                config.temperature.unwrap_or_else(|| temperature_for(ability)),
+            )?,
             top_p: within("top_p", self.top_p, 1.0, config.top_p)?,
             min_p: config.min_p,
             repeat_penalty: config.repeat_penalty,

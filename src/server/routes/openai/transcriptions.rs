@@ -128,7 +128,8 @@ pub(crate) async fn create(State(server): State<Server>, Form(mut form): Form) -
     let cancel = server.turns().child_token();
     let _guard = cancel.clone().drop_guard();
     let language = asked.language.or_else(|| app.config.stt.language.clone());
-    let heard = app.ports.stt.transcribe(TranscriptionRequest { clip: Arc::new(clip), language, likely: None, cancel }).await?;
+    let heard =
+        app.ports.stt.transcribe(TranscriptionRequest { clip: Arc::new(clip), language, likely: None, cancel }).await?;
     Ok(written(heard, seconds, asked.format))
 }
 
