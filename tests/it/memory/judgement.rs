@@ -9,9 +9,8 @@ use rose::config::{Config, Overrides};
 use rose::domain::ids::UserId;
 use rose::domain::memory::{Memory, MemoryType};
 use rose::memory::{Memories, Said};
-use rose::providers::llm::{self, LanguageModel};
+use rose::providers::llm::LanguageModel;
 use rose::store::{MemoryStore, NewMemory, SqliteStore};
-use rose::weights::ModelStore;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -240,14 +239,6 @@ async fn judged(judge: Option<Arc<dyn LanguageModel>>, part: Part) -> Tally {
     tally
 }
 
-#[cfg(feature = "llm-llama")]
-fn small() -> Arc<dyn LanguageModel> {
-    let config = Config::load(&Overrides { model_set: Some("small".into()), ..Overrides::default() });
-    let config = config.expect("valid settings");
-    let models = ModelStore::open(&config.models).expect("a models folder");
-    llm::build(&config.llm, &models).expect("run `rose models pull small`")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rules_are_counted() {
     for part in [Part::Tune, Part::Apart] {
@@ -260,13 +251,13 @@ async fn the_rules_are_counted() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes and asserts nothing: run it with --ignored --nocapture when the judgement is changed"]
 async fn the_model_is_counted_on_the_other_part() {
-    println!("by the model, tune: {}", judged(Some(small()), Part::Tune).await.line());
+    println!("by the model, tune: {}", judged(Some(crate::support::settings::small_llm()), Part::Tune).await.line());
 }
 
 #[cfg(feature = "llm-llama")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_default_model_judges_what_is_kept() {
-    let tally = judged(Some(small()), Part::Apart).await;
+    let tally = judged(Some(crate::support::settings::small_llm()), Part::Apart).await;
     println!("by the model, apart: {}", tally.line());
     assert!(tally.messages >= 60);
     assert!(tally.precision() >= 0.90, "{}", tally.line());

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "candle")]
 mod judgement;
+#[cfg(feature = "candle")]
 mod kept;
 #[cfg(feature = "candle")]
 mod labelled;

@@ -1,12 +1,7 @@
 //! Routes over labelled messages, written before any rule and any prompt. Only what is kept apart is asserted.
 
-use std::sync::Arc;
-
-use rose::config::{Config, Overrides};
 use rose::domain::route::Route;
 use rose::graph::routing::RouteClassifier;
-use rose::providers::llm::{self, LanguageModel};
-use rose::weights::ModelStore;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
@@ -63,18 +58,10 @@ async fn the_rules_route_labelled_messages() {
 }
 
 #[cfg(feature = "llm-llama")]
-fn small() -> Arc<dyn LanguageModel> {
-    let config = Config::load(&Overrides { model_set: Some("small".into()), ..Overrides::default() });
-    let config = config.expect("valid settings");
-    let models = ModelStore::open(&config.models).expect("a models folder");
-    llm::build(&config.llm, &models).expect("run `rose models pull small`")
-}
-
-#[cfg(feature = "llm-llama")]
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "asserts nothing: run it with --ignored --nocapture when the judgement is changed"]
 async fn the_model_is_counted_on_the_other_part() {
-    let classifier = RouteClassifier::new(Some(small()), "Rose");
+    let classifier = RouteClassifier::new(Some(crate::support::settings::small_llm()), "Rose");
     for labelled in [LABELLED, LATER] {
         routed_right(&classifier, labelled, Split::Dev).await;
     }
@@ -83,7 +70,7 @@ async fn the_model_is_counted_on_the_other_part() {
 #[cfg(feature = "llm-llama")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_default_model_routes_labelled_messages() {
-    let classifier = RouteClassifier::new(Some(small()), "Rose");
+    let classifier = RouteClassifier::new(Some(crate::support::settings::small_llm()), "Rose");
     let accuracy = routed_right(&classifier, LATER, Split::Test).await;
     assert!(accuracy >= 0.90, "{accuracy:.3}");
 }
