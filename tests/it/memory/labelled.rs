@@ -124,8 +124,9 @@ async fn finds_what_a_person_would_keep() {
     println!("dev: {}\ntest: {}", dev.line(), test.line());
     println!("later dev: {}\nlater test: {}\nwhole: {}", later_dev.line(), later_test.line(), whole.line());
     println!("faults in what is not held out:\n{faults}");
+    // What the rules were tuned on says nothing of them.
     assert!(whole.messages >= 90);
-    assert!(whole.precision() >= 0.90, "{}", whole.line());
-    assert!(whole.recall() >= 0.80, "{}", whole.line());
-    assert!(whole.type_accuracy() >= 0.80, "{}", whole.line());
+    assert!(test.precision() >= 0.90 && later_test.precision() >= 0.85, "{} {}", test.line(), later_test.line());
+    assert!(test.recall() >= 0.85 && later_test.recall() >= 0.70, "{} {}", test.line(), later_test.line());
+    assert!(test.type_accuracy() >= 0.85, "{}", test.line());
 }

@@ -87,7 +87,7 @@ fn a_pull_that_fails_in_part_fails() {
 #[test]
 fn sets_are_listed_with_their_models() {
     let row = row(&config(&place()), "whisper-base");
-    assert_eq!(row["sets"], serde_json::json!(["tiny"]));
+    assert_eq!(row["sets"], serde_json::json!(["small", "tiny"]));
     assert_eq!(row["capability"], "speech_to_text");
     assert_eq!(row["size_bytes"], 147_951_465);
 }
