@@ -1,6 +1,6 @@
 //! The text sanitizer: from what is written to what can be spoken, without Markdown and emoji. Of a character's reply,
 //! read while the model is still writing it, stage directions, role markers and addresses behind their host are left out
-//! too; of a text that somebody gives to be spoken, no word is ([`Policy`]).
+//! too; of a text that somebody gives to be spoken, no word is (`Policy`).
 //!
 //! A construct is held back until it is whole, so the pieces joined are the same however the text was cut. It is not
 //! text normalisation: numbers and abbreviations stay as they are, the voice reads them.
