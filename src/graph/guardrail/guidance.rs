@@ -16,12 +16,17 @@ struct Raw {
 #[serde(deny_unknown_fields)]
 struct RawTopic {
     topic: String,
+    #[serde(default)]
     asked: Vec<String>,
     #[serde(default)]
     unless: Vec<String>,
+    #[serde(default)]
     note: String,
+    #[serde(default)]
     never: Vec<String>,
+    #[serde(default)]
     must: Vec<String>,
+    #[serde(default)]
     lines: Vec<String>,
 }
 
@@ -32,7 +37,7 @@ pub enum GuidanceError {
     Unreadable(#[from] toml::de::Error),
     #[error("a pattern of `{topic}` can't be compiled: {source}")]
     Pattern { topic: String, source: regex::Error },
-    #[error("`{0}` has no lines")]
+    #[error("`{0}` says what a reply must have, and has no lines to add it by")]
     NoLines(String),
 }
 
@@ -77,10 +82,12 @@ impl Guidance {
 impl Topic {
     fn compile(raw: RawTopic, name: &str) -> Result<Self, GuidanceError> {
         let named = |text: &String| text.replace("{name}", name);
+        let in_plain_words = regex::escape(&plain(name));
         let compiled = |patterns: &[String]| {
-            set(patterns).map_err(|source| GuidanceError::Pattern { topic: raw.topic.clone(), source })
+            let patterns: Vec<String> = patterns.iter().map(|p| p.replace("{name}", &in_plain_words)).collect();
+            set(&patterns).map_err(|source| GuidanceError::Pattern { topic: raw.topic.clone(), source })
         };
-        if raw.lines.iter().all(|line| line.trim().is_empty()) {
+        if !raw.must.is_empty() && raw.lines.iter().all(|line| line.trim().is_empty()) {
             return Err(GuidanceError::NoLines(raw.topic));
         }
         Ok(Self {
@@ -95,7 +102,7 @@ impl Topic {
 
     /// Whether a reply has what it must.
     pub fn is_met_by(&self, reply: &str) -> bool {
-        self.must.is_match(&plain(reply))
+        self.must.is_empty() || self.must.is_match(&plain(reply))
     }
 }
 
