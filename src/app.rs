@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::care::{self, Care, DangerJudge, Probe, Weights};
 use crate::config::{Config, Judgement, MemoryBackend, SttBackend};
 use crate::conversation::{Conversation, ConversationError, Parts};
 use crate::graph::builder::InvalidGraph;
@@ -11,7 +12,9 @@ use crate::graph::routing::RouteClassifier;
 use crate::memory::Memories;
 use crate::providers::llm::Ability;
 use crate::providers::{BackendStatus, BuildError, Description, ProviderError, embeddings, image, llm, stt, tts, vad};
-use crate::store::{BlobStore, FileBlobs, MemoryStore, QdrantMemories, SessionStore, SqliteStore, StoreError};
+use crate::store::{
+    BlobStore, FileBlobs, MemoryStore, PeopleStore, QdrantMemories, SessionStore, SqliteStore, StoreError,
+};
 use crate::weights::{ModelStore, WeightsError};
 
 /// Everything that a server, a job or a command needs. Its engines are loaded and warm.
@@ -20,6 +23,7 @@ pub struct App {
     pub store: SqliteStore,
     pub sessions: Arc<dyn SessionStore>,
     pub blobs: Arc<dyn BlobStore>,
+    pub people: Arc<dyn PeopleStore>,
     pub memories: Arc<Memories>,
     pub conversation: Arc<Conversation>,
     /// The backends themselves, for who needs one of them alone.
@@ -37,6 +41,8 @@ pub enum AppError {
     Store(#[from] StoreError),
     #[error("the character can't be used: {0}")]
     Character(#[from] CharacterError),
+    #[error(transparent)]
+    Care(#[from] care::WeightsError),
     #[error(transparent)]
     Graph(#[from] InvalidGraph),
     #[error("the turns that were cut off can't be ended: {0}")]
@@ -82,6 +88,7 @@ impl App {
             }
         };
         let sessions: Arc<dyn SessionStore> = Arc::new(store.clone());
+        let people: Arc<dyn PeopleStore> = Arc::new(store.clone());
         let blobs: Arc<dyn BlobStore> = Arc::new(FileBlobs::new(&store));
         let embedder = Arc::new(embeddings::RecentlyEmbedded::new(Arc::clone(&ports.embedder)));
         let ability = ports.llm.ability();
@@ -105,6 +112,9 @@ impl App {
             sessions: Arc::clone(&sessions),
             checkpoints: Arc::new(store.clone()),
             blobs: Arc::clone(&blobs),
+            people: Arc::clone(&people),
+            counts: Arc::new(store.clone()),
+            care: care(&config, &ports.llm)?,
             image: ports.image.clone(),
             clock,
             character,
@@ -115,7 +125,7 @@ impl App {
         if resumed > 0 {
             tracing::info!(turns = resumed, "ended the turns that were cut off");
         }
-        Ok(Self { config, store, sessions, blobs, memories, conversation, ports, services })
+        Ok(Self { config, store, sessions, blobs, people, memories, conversation, ports, services })
     }
 
     /// Which backends stand behind each port, the first in line first; at least one for each.
@@ -185,6 +195,30 @@ impl Ports {
         })
     }
 }
+
+/// The layers that hear danger between the lines: the probe of a local model that there are weights for, and the
+/// judgement of a service's model.
+fn care(config: &Config, llm: &Arc<dyn llm::LanguageModel>) -> Result<Care, AppError> {
+    let first = llm.describe();
+    let judge = (config.care.judge && first.backend != LOCAL && llm.ability() == Ability::Strong)
+        .then(|| DangerJudge::new(Arc::clone(llm)));
+    let local = llm.backends().into_iter().map(|backend| backend.description).find(|one| one.backend == LOCAL);
+    let weights = match local.filter(|_| config.care.probe) {
+        Some(local) => Weights::find(&local.model, &config.models.dir)?,
+        None => None,
+    };
+    let probe = match weights {
+        Some(weights) => match llm.hidden_states(&[weights.layer]) {
+            Some(states) => Some(Probe::new(states.map_err(BuildError::from)?, weights)),
+            None => None,
+        },
+        None => None,
+    };
+    Ok(Care::new(probe, judge))
+}
+
+/// The backend of models in this process.
+const LOCAL: &str = "local";
 
 /// Where it doesn't answer now it may later: only a collection that can't be used keeps Rose from starting.
 async fn qdrant(config: &Config, model: &str, dimension: usize) -> Result<Arc<QdrantMemories>, StoreError> {

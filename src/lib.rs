@@ -10,6 +10,7 @@
 //! | [`weights`] | where a model's files are |
 //! | [`language`] | what is a matter of one language |
 //! | [`providers`] | the ports and their adapters |
+//! | [`care`] | does a message speak of danger, and what is answered |
 //! | [`store`] | what outlives the process; the only room that knows SQL |
 //! | [`memory`] | what to keep, what to recall |
 //! | [`graph`] | state, builder, runner, nodes |
@@ -22,6 +23,7 @@
 
 pub mod app;
 pub mod audio;
+pub mod care;
 pub mod cli;
 pub mod comparison;
 pub mod config;

@@ -6,6 +6,7 @@ use mp3lame_encoder::{Bitrate as Mp3Bitrate, FlushNoGap, Mode, MonoPcm, Quality}
 use ogg::{PacketWriteEndInfo, PacketWriter};
 
 use super::encode::to_pcm16;
+use super::mark;
 use crate::domain::audio::SampleRate;
 
 /// Mono sound in a container, or none.
@@ -90,7 +91,8 @@ impl StreamEncoder {
             Encoder::Pcm16 => Ok(pcm16(samples).collect()),
             Encoder::Mp3(encoder) => {
                 let samples: Vec<i16> = samples.iter().map(|sample| to_pcm16(*sample)).collect();
-                let mut bytes = Vec::with_capacity(mp3lame_encoder::max_required_buffer_size(samples.len()));
+                let mut bytes = if first { mark::id3_tag() } else { Vec::new() };
+                bytes.reserve(mp3lame_encoder::max_required_buffer_size(samples.len()));
                 encoder.encode_to_vec(MonoPcm(&samples), &mut bytes).map_err(EncodeError::of("MP3"))?;
                 Ok(bytes)
             }
@@ -124,7 +126,7 @@ fn pcm16(samples: &[f32]) -> impl Iterator<Item = u8> {
 /// With lengths that say "until the end": the real ones are not known yet.
 fn open_wav_header() -> Vec<u8> {
     let rate = StreamEncoder::RATE.0;
-    let mut header = Vec::with_capacity(44);
+    let mut header = Vec::with_capacity(128);
     header.extend(b"RIFF\xff\xff\xff\xffWAVEfmt ");
     header.extend(16_u32.to_le_bytes());
     // PCM, one channel.
@@ -134,6 +136,7 @@ fn open_wav_header() -> Vec<u8> {
     header.extend((rate * 2).to_le_bytes());
     header.extend(2_u16.to_le_bytes());
     header.extend(16_u16.to_le_bytes());
+    header.extend(mark::info_chunk());
     header.extend(b"data\xff\xff\xff\xff");
     header
 }
@@ -203,7 +206,7 @@ impl OggOpus {
         let mut tags = b"OpusTags".to_vec();
         tags.extend((vendor.len() as u32).to_le_bytes());
         tags.extend(vendor.bytes());
-        tags.extend(0_u32.to_le_bytes());
+        tags.extend(mark::vorbis_comments());
         opus.write(tags, PacketWriteEndInfo::EndPage, 0)?;
         Ok(opus)
     }
@@ -289,6 +292,15 @@ mod tests {
             }
         }
         assert_eq!(encoded(StreamFormat::Pcm16, &samples, 7).len(), samples.len() * 2);
+    }
+
+    #[test]
+    fn each_container_says_that_the_sound_is_synthetic() {
+        let said = mark::SYNTHETIC.as_bytes();
+        for format in [StreamFormat::Wav, StreamFormat::Mp3, StreamFormat::Opus] {
+            let bytes = encoded(format, &tone(0.4), 4_801);
+            assert!(bytes.windows(said.len()).any(|part| part == said), "{format:?}");
+        }
     }
 
     #[test]

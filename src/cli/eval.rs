@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::comparison::eval::judge::ConversationJudge;
 use crate::comparison::eval::play::Stage;
 use crate::comparison::eval::report::{self, Judged, Report};
-use crate::comparison::eval::script::{self, Script};
+use crate::comparison::eval::script::{self, Script, Suite};
 use crate::comparison::summary::Machine;
 use crate::comparison::variant::{self, Variant};
 use crate::config::{Config, Overrides};
@@ -24,6 +24,7 @@ said and remembered is held against what each turn asks for.
 Examples:
   rose eval
   rose eval --backends tiny,small
+  rose eval --suite care
   rose eval --only forgetting --only are-you-human
   rose eval --backends groq,local --judge groq --json eval.json --markdown eval.md";
 
@@ -34,6 +35,9 @@ pub struct EvalCommand {
     /// Scripts of your own; evals/conversations.toml shows the form [default: the built-in ones]
     #[arg(value_name = "FILE")]
     conversations: Option<PathBuf>,
+    /// The built-in conversations: companion, or care (danger that comes nearer, or doesn't)
+    #[arg(long, value_enum, default_value_t)]
+    suite: Suite,
     /// What is compared, as in `rose bench` [default: the settings as they are]
     #[arg(long, value_name = "LIST")]
     backends: Option<String>,
@@ -65,7 +69,7 @@ impl EvalCommand {
             Some(list) => variant::parse(list, ModelStore::open(&Config::load(overrides)?.models)?.manifest())?,
             None => vec![variant::as_set()],
         };
-        let mut scripts = script::read(self.conversations.as_deref())?;
+        let mut scripts = script::read(self.conversations.as_deref(), self.suite)?;
         scripts.retain(|script| self.only.is_empty() || self.only.iter().any(|name| script.name.contains(name)));
         if scripts.is_empty() {
             bail!("no conversation has a name with {}", self.only.join(" or "));

@@ -4,6 +4,7 @@
 
 pub mod backup;
 pub mod bench;
+pub mod care;
 pub mod chat;
 pub mod doctor;
 pub mod eval;
@@ -31,6 +32,7 @@ Examples:
   rose transcribe memo.webm                               print the words of a recording
   rose bench recordings --backends local,fake             compare backends on whole spoken turns
   rose eval --backends tiny,small                         play and judge whole conversations
+  rose care report                                        how often care answered, without anybody's words
   rose backup                                             copy the database and the cookie key into one file
   rose doctor                                             what is missing, and how to get it
 
@@ -79,6 +81,7 @@ enum Command {
     Transcribe(transcribe::TranscribeCommand),
     Bench(bench::BenchCommand),
     Eval(eval::EvalCommand),
+    Care(care::CareCommand),
     #[command(hide = true)]
     BenchWorker(bench::WorkerCommand),
     Backup(backup::BackupCommand),
@@ -130,6 +133,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bench(command) => command.run(&Config::load(&overrides)?, overrides),
         Command::BenchWorker(command) => command.run(),
         Command::Eval(command) => command.run(&overrides),
+        Command::Care(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Backup(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Restore(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Doctor(command) => command.run(&Config::load(&overrides)?),

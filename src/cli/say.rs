@@ -61,7 +61,7 @@ impl SayCommand {
             let stream = voice.speak(request).await?;
             tts::collect(voice.sample_rate(), stream).await.map(|chunk| chunk.clip)
         })?;
-        let wav = encode(&clip, Encoding::Wav);
+        let wav = encode(&clip, Encoding::SyntheticWav);
         if to_stdout {
             std::io::stdout().write_all(&wav).context("standard output can't be written")
         } else {

@@ -227,8 +227,13 @@ impl Bench {
             ],
             session: Some(SessionId::generate()),
             max_tokens: TOKENS,
-            sampling: Settings::new(&self.app.config.conversation, &self.app.config.llm, self.app.ports.llm.ability())
-                .sampling,
+            sampling: Settings::new(
+                &self.app.config.conversation,
+                &self.app.config.llm,
+                &self.app.config.care,
+                self.app.ports.llm.ability(),
+            )
+            .sampling,
             prefix: None,
             format: None,
             plain: true,

@@ -7,12 +7,12 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, ImageBackend, ImageConfig, JudgementConfig,
-    LlmBackend, LlmConfig, LogConfig, MemoryConfig, ModelsConfig, PricesConfig, Profile, RealtimeConfig, ServerConfig,
-    SttBackend, SttConfig, TtsBackend, TtsConfig, VadConfig, conversation::RawConversation, data::RawData,
-    embeddings::RawEmbeddings, image::RawImage, judgement::RawJudgement, llm::RawLlm, log::RawLog, memory::RawMemory,
-    models::RawModels, prices::RawPrices, realtime::RawRealtime, server::RawServer, stt::RawStt, tts::RawTts,
-    vad::RawVad,
+    CareConfig, ConversationConfig, DataConfig, EmbeddingsBackend, EmbeddingsConfig, ImageBackend, ImageConfig,
+    JudgementConfig, LlmBackend, LlmConfig, LogConfig, MemoryConfig, ModelsConfig, PricesConfig, Profile,
+    RealtimeConfig, ServerConfig, SttBackend, SttConfig, TtsBackend, TtsConfig, VadConfig, care::RawCare,
+    conversation::RawConversation, data::RawData, embeddings::RawEmbeddings, image::RawImage, judgement::RawJudgement,
+    llm::RawLlm, log::RawLog, memory::RawMemory, models::RawModels, prices::RawPrices, realtime::RawRealtime,
+    server::RawServer, stt::RawStt, tts::RawTts, vad::RawVad,
 };
 
 /// Everything the program was told, validated.
@@ -29,6 +29,7 @@ pub struct Config {
     pub image: ImageConfig,
     pub memory: MemoryConfig,
     pub judgement: JudgementConfig,
+    pub care: CareConfig,
     pub conversation: ConversationConfig,
     pub realtime: RealtimeConfig,
     pub prices: PricesConfig,
@@ -84,6 +85,7 @@ struct Raw {
     image: RawImage,
     memory: RawMemory,
     judgement: RawJudgement,
+    care: RawCare,
     conversation: RawConversation,
     realtime: RawRealtime,
     prices: RawPrices,
@@ -177,6 +179,7 @@ impl Config {
             image: raw.image.validate()?,
             memory: raw.memory.validate()?,
             judgement: raw.judgement.validate()?,
+            care: raw.care.validate()?,
             conversation: raw.conversation.validate()?,
             realtime: raw.realtime.validate()?,
             prices: raw.prices.validate()?,

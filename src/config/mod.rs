@@ -4,6 +4,7 @@
 //! (`ROSE__SECTION__KEY`), the command line. `rose.example.toml` documents every key.
 
 mod api;
+mod care;
 mod conversation;
 mod data;
 mod embeddings;
@@ -23,6 +24,7 @@ mod tts;
 mod vad;
 
 pub use api::{ApiConfig, Timeouts};
+pub use care::CareConfig;
 pub use conversation::ConversationConfig;
 pub use data::DataConfig;
 pub use embeddings::{EmbeddingsBackend, EmbeddingsConfig, RemoteEmbeddingsConfig};

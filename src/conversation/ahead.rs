@@ -11,7 +11,7 @@ use super::turn::Quiet;
 use crate::domain::ids::{SessionId, TurnId, UserId};
 use crate::domain::route::Route as Way;
 use crate::graph::node::{Context, Node};
-use crate::graph::nodes::{ExtractMemories, InjectContext, Route, grounds, reply_request};
+use crate::graph::nodes::{ExtractMemories, InjectContext, Route, grounds, plainly, reply_request, watch};
 use crate::graph::prompt;
 use crate::graph::state::{State, TurnState};
 use crate::language::en::forgetting;
@@ -42,14 +42,17 @@ impl Inner {
     }
 
     async fn prepare_prompt(&self, likely: Likely, cancel: CancellationToken) -> Result<(), ConversationError> {
-        // Danger, and a wish to forget, are answered with prepared words, without the model.
-        if self.ports.character.danger.judge(&likely.text).is_some() || forgetting::wish(&likely.text).is_some() {
+        // A wish to forget is answered with prepared words, without the model; so is danger.
+        if forgetting::wish(&likely.text).is_some() {
             return Ok(());
         }
         let mut state = self.runner.load(likely.user, likely.session).await?.state;
         state.instructions = likely.instructions;
         state.turn =
             Some(TurnState::new(TurnId::generate(), likely.text, Vec::new(), (self.ports.clock)().timestamp()));
+        if plainly(&state, &self.ports).is_some() {
+            return Ok(());
+        }
         let mut quiet = Quiet::default();
         let mut context = Context {
             ports: &self.ports,
@@ -67,7 +70,9 @@ impl Inner {
             && self.rehearsals.possible()
             && state.current_turn().route != Way::Image
         {
-            let phrasing = Phrasing::new(&self.ports.character.name, grounds(&state, &self.ports.character.guardrail));
+            // The turn waits for the verdict before its first word; here it is begun with what was heard.
+            drop(watch(&state, &self.ports));
+            let phrasing = Phrasing::new(&self.ports.character.name, grounds(&state, &self.ports));
             self.rehearsals
                 .rehearse(likely.session, request, phrasing, &self.ports.character.guardrail, delivery)
                 .await?;

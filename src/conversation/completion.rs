@@ -8,11 +8,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::ConversationError;
+use super::careful::{Care, careful};
 use super::start::{Conversation, Inner};
+use crate::care::{Alarm, Layer, Level, Watch};
 use crate::domain::ids::UserId;
 use crate::domain::message::Role;
 use crate::domain::stage::EngineTiming;
-use crate::graph::nodes::known_of_them;
+use crate::graph::nodes::{count_alarm, known_of_them};
 use crate::memory::{MemoryError, Said};
 use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, Usage};
 
@@ -37,12 +39,28 @@ impl Conversation {
             .map(|message| message.text.clone())
             .collect();
         let Some(newest) = told.last().cloned() else { return Ok(inner.ports.llm.stream(request).await?) };
-        let danger = &inner.ports.character.danger;
-        if let Some(kind) = danger.judge(&newest) {
-            let said = request.messages.iter().filter(|message| message.role == Role::Assistant);
-            let reply = danger.reply(kind, said.map(|message| message.text.as_str()));
-            return Ok(prepared(reply));
+        let said: Vec<String> = request
+            .messages
+            .iter()
+            .rev()
+            .filter(|message| message.role == Role::Assistant)
+            .map(|message| message.text.clone())
+            .collect();
+        let profile = inner.ports.people.profile(user).await?;
+        let minor =
+            profile.minor || inner.ports.settings.minors || inner.ports.character.danger.says_under_age(&newest);
+        let answering = Arc::clone(inner);
+        let alarmed = move |alarm: Alarm| {
+            let call = answering.ports.call(&profile, alarm.kind, minor);
+            let words = answering.ports.character.answers.answer(alarm, &call, said.iter().map(String::as_str));
+            answering.count(alarm);
+            words.written
+        };
+        if let Some(kind) = inner.ports.character.danger.judge(&newest) {
+            let alarm = Alarm { level: Level::Danger, kind, layer: Layer::Patterns };
+            return Ok(prepared(&alarmed(alarm)));
         }
+        let watch = inner.ports.care.watch(&told.iter().map(String::as_str).collect::<Vec<_>>());
         let recalled = inner.ports.memories.recall(user, &told).await.map_err(of_memory)?;
         let known = known_of_them(recalled.memories.iter().map(|recalled| recalled.memory.text.as_str()));
         if request.messages.iter().all(|message| message.role != Role::System) {
@@ -51,18 +69,30 @@ impl Conversation {
             let beginning = std::iter::once(persona).chain(character.examples.iter().cloned());
             request.messages = beginning.chain(request.messages).collect();
         }
-        if let (Some(known), Some(last)) =
-            (known, request.messages.iter_mut().rev().find(|message| message.role == Role::User))
+        let guidance = inner.ports.character.guardrail.guidance();
+        let notes = guidance.asked(&newest, minor).map(|topic| topic.note.clone()).filter(|note| !note.is_empty());
+        let note: Vec<String> = known.into_iter().chain(notes).collect();
+        if let Some(last) = request.messages.iter_mut().rev().find(|message| message.role == Role::User)
+            && !note.is_empty()
         {
-            last.text = format!("({known})\n{}", last.text);
+            last.text = format!("({})\n{}", note.join(" "), last.text);
         }
+        let care = Care { watch: watch.clone(), told, minor, formatted: request.format.is_some() };
         let stream = inner.ports.llm.stream(request).await?;
-        Ok(remembering(stream, Arc::clone(inner), user, newest))
+        let stream = careful(Arc::clone(inner), stream, care, alarmed);
+        Ok(remembering(stream, Arc::clone(inner), user, newest, watch))
     }
 }
 
 /// The stream itself; once it has ended well, what the person said is considered.
-fn remembering(stream: GenerationStream, inner: Arc<Inner>, user: UserId, message: String) -> GenerationStream {
+/// Nothing of a message that speaks of danger.
+fn remembering(
+    stream: GenerationStream,
+    inner: Arc<Inner>,
+    user: UserId,
+    message: String,
+    watch: Watch,
+) -> GenerationStream {
     let mut told = Some(message);
     Box::pin(stream.inspect(move |item| {
         if !matches!(item, Ok(Delta::Done(_))) {
@@ -71,8 +101,12 @@ fn remembering(stream: GenerationStream, inner: Arc<Inner>, user: UserId, messag
         let Some(message) = told.take() else { return };
         let memories = Arc::clone(&inner.ports.memories);
         let at = (inner.ports.clock)();
+        let watch = watch.clone();
         // The conversation is the caller's: its memories belong to no session of Rose's.
         inner.tasks.spawn(async move {
+            if watch.verdict().await.is_some() {
+                return;
+            }
             let said = Said { session: None, message: &message, at: &at };
             if let Err(error) = memories.consider(user, said, CancellationToken::new()).await {
                 warn!(error = %error, "what a person said could not be considered");
@@ -83,14 +117,25 @@ fn remembering(stream: GenerationStream, inner: Arc<Inner>, user: UserId, messag
 
 /// Words that no model writes.
 fn prepared(reply: &str) -> GenerationStream {
-    let usage = Usage {
+    Box::pin(futures::stream::iter([Ok(Delta::Text(reply.to_owned())), Ok(Delta::Done(nothing_computed()))]))
+}
+
+pub(super) fn nothing_computed() -> Usage {
+    Usage {
         prompt_tokens: 0,
         computed_prompt_tokens: 0,
         completion_tokens: 0,
         finish: Finish::Stop,
         timing: EngineTiming::default(),
-    };
-    Box::pin(futures::stream::iter([Ok(Delta::Text(reply.to_owned())), Ok(Delta::Done(usage))]))
+    }
+}
+
+impl Inner {
+    /// Counts an alarm of a door without a graph; the answer doesn't wait for it.
+    fn count(self: &Arc<Self>, alarm: Alarm) {
+        let inner = Arc::clone(self);
+        self.tasks.spawn(async move { count_alarm(&inner.ports, alarm).await });
+    }
 }
 
 fn of_memory(error: MemoryError) -> ConversationError {

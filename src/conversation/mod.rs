@@ -1,6 +1,7 @@
 //! A turn: audio → speech-to-text → graph → text-to-speech → events. One pipeline serves every interface.
 
 mod ahead;
+mod careful;
 mod collect;
 mod completion;
 mod endpoint;

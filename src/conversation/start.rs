@@ -12,7 +12,9 @@ use super::outbox::Outbox;
 use super::rehearsal::{Rehearsals, RehearsedModel, RehearsedVoice};
 use super::sessions::Sessions;
 use super::{Event, TurnInput, TurnRequest};
+use crate::care::Care;
 use crate::config::{Config, TurnDetectionConfig};
+use crate::domain::danger::Layer;
 use crate::domain::ids::TurnId;
 use crate::graph::builder::InvalidGraph;
 use crate::graph::character::Character;
@@ -26,7 +28,7 @@ use crate::providers::llm::LanguageModel;
 use crate::providers::stt::SpeechToText;
 use crate::providers::tts::{TextToSpeech, Voice};
 use crate::providers::vad::VoiceActivityDetector;
-use crate::store::{BlobStore, CheckpointStore, SessionStore};
+use crate::store::{BlobStore, CareCounts, CheckpointStore, PeopleStore, SessionStore};
 
 /// What conversations are made of.
 pub struct Parts {
@@ -40,6 +42,9 @@ pub struct Parts {
     pub sessions: Arc<dyn SessionStore>,
     pub checkpoints: Arc<dyn CheckpointStore>,
     pub blobs: Arc<dyn BlobStore>,
+    pub people: Arc<dyn PeopleStore>,
+    pub counts: Arc<dyn CareCounts>,
+    pub care: Care,
     /// `None` where nothing makes pictures.
     pub image: Option<Arc<dyn ImageGenerator>>,
     pub clock: Clock,
@@ -104,8 +109,11 @@ impl Conversation {
             memories: parts.memories,
             routes: parts.routes,
             blobs: parts.blobs,
+            people: parts.people,
+            counts: parts.counts,
+            care: parts.care,
             character: parts.character,
-            settings: Settings::new(&config.conversation, &config.llm, ability),
+            settings: Settings::new(&config.conversation, &config.llm, &config.care, ability),
             clock: parts.clock,
         };
         let inner = Inner {
@@ -138,6 +146,16 @@ impl Conversation {
         let inner = Arc::clone(&self.inner);
         self.inner.tasks.spawn(async move { inner.turn(request, turn_id, input_end, outbox, cancel).await });
         Turn { turn_id, events }
+    }
+
+    /// Who speaks here.
+    pub fn character(&self) -> &Character {
+        &self.inner.ports.character
+    }
+
+    /// What listens for danger.
+    pub fn care_layers(&self) -> Vec<Layer> {
+        self.inner.ports.care.layers()
     }
 
     /// The voices that [`TurnRequest::voice`] may name; the first is the default.

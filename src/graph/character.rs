@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::danger::{DangerError, DangerPatterns};
+use super::disclosure::{Disclosure, DisclosureError};
 use super::guardrail::{Claims, ClaimsError, Guardrail, Guidance, GuidanceError};
+use crate::care::{Answers, AnswersError, DangerPatterns, Helplines, HelplinesError, PatternsError};
 use crate::domain::message::Role;
 use crate::providers::llm::{Ability, ChatMessage};
 
@@ -20,6 +21,9 @@ pub struct Character {
     pub summarize: String,
     pub lines: Lines,
     pub danger: DangerPatterns,
+    pub answers: Answers,
+    pub helplines: Helplines,
+    pub disclosure: Disclosure,
     pub guardrail: Guardrail,
 }
 
@@ -59,7 +63,13 @@ pub enum CharacterError {
     #[error("lines.toml: `{0}` is empty")]
     NoLine(&'static str),
     #[error("danger.toml: {0}")]
-    Danger(#[from] DangerError),
+    Danger(#[from] PatternsError),
+    #[error("care.toml: {0}")]
+    Care(#[from] AnswersError),
+    #[error("helplines.toml: {0}")]
+    Helplines(#[from] HelplinesError),
+    #[error("disclosure.toml: {0}")]
+    Disclosure(#[from] DisclosureError),
     #[error("claims.toml: {0}")]
     Claims(#[from] ClaimsError),
     #[error("guidance.toml: {0}")]
@@ -83,6 +93,9 @@ macro_rules! built_in {
     };
 }
 
+/// The same for all characters.
+const HELPLINES: (&str, &str) =
+    ("helplines.toml", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/character/helplines.toml")));
 const BUILT_IN_ABOUT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/character/rose/character.toml"));
 
 impl Character {
@@ -120,8 +133,11 @@ impl Character {
         let summarize = source.text(built_in!("summarize.txt"))?;
         let danger = DangerPatterns::parse(&source.text(built_in!("danger.toml"))?)?;
         let lines = Lines::parse(&source.text(built_in!("lines.toml"))?)?;
+        let answers = Answers::parse(&source.text(built_in!("care.toml"))?)?;
+        let disclosure = Disclosure::parse(&source.text(built_in!("disclosure.toml"))?)?;
+        let helplines = Helplines::parse(&Source { folder: own, name: &name }.text(HELPLINES)?)?;
         let guardrail = Guardrail::new(claims, guidance);
-        Ok(Self { persona, examples, summarize, lines, danger, guardrail, name })
+        Ok(Self { persona, examples, summarize, lines, danger, answers, helplines, disclosure, guardrail, name })
     }
 }
 
@@ -264,7 +280,10 @@ mod tests {
             ("en/persona-small.txt", "You are Rose.\nPerson: Hi\n", "persona-small.txt"),
             ("en/persona-small.txt", "  ", "persona-small.txt is empty"),
             ("en/lines.toml", "busy = 1", "lines.toml"),
-            ("en/danger.toml", "fillers = []\nidioms = ['(']\nkind = []", "danger.toml"),
+            ("en/danger.toml", "fillers = []\nidioms = ['(']\nyes = []\nunder_age = []\nkind = []", "danger.toml"),
+            ("en/care.toml", "kind = []", "care.toml"),
+            ("en/disclosure.toml", "first = 'hi'\nagain = []\npause = ''", "disclosure.toml"),
+            ("helplines.toml", "country = []", "helplines.toml"),
             ("en/guidance.toml", "guidance = 1", "guidance.toml"),
             (
                 "en/claims.toml",

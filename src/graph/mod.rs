@@ -2,7 +2,7 @@
 
 pub mod builder;
 pub mod character;
-pub mod danger;
+pub mod disclosure;
 mod error;
 pub mod guardrail;
 pub mod node;

@@ -11,15 +11,18 @@ use super::character::Character;
 use super::guardrail::Grounds;
 use super::routing::RouteClassifier;
 use super::state::{Said, State};
-use crate::config::{ConversationConfig, LlmConfig};
+use crate::care::{Call, Care};
+use crate::config::{CareConfig, ConversationConfig, LlmConfig};
+use crate::domain::danger::Kind;
 use crate::domain::ids::BlobId;
 use crate::domain::memory::RecalledMemory;
+use crate::domain::person::Profile;
 use crate::domain::route::Route;
 use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::memory::Memories;
 use crate::providers::image::ImageGenerator;
 use crate::providers::llm::{Ability, LanguageModel, Sampling, Usage};
-use crate::store::BlobStore;
+use crate::store::{BlobStore, CareCounts, PeopleStore};
 
 /// One step of a turn.
 #[async_trait]
@@ -46,11 +49,27 @@ pub struct Ports {
     pub memories: Arc<Memories>,
     pub routes: RouteClassifier,
     pub blobs: Arc<dyn BlobStore>,
+    pub people: Arc<dyn PeopleStore>,
+    pub counts: Arc<dyn CareCounts>,
+    /// What hears danger between the lines.
+    pub care: Care,
     /// `None` where nothing makes pictures.
     pub painter: Option<Painter>,
     pub character: Character,
     pub settings: Settings,
     pub clock: Clock,
+}
+
+impl Ports {
+    /// Whom a person should call: where they are by what they set or said, by their clock, or by the settings.
+    pub fn call(&self, profile: &Profile, kind: Kind, minor: bool) -> Call<'_> {
+        let helplines = &self.character.helplines;
+        let by_code = |code: &Option<String>| code.as_deref().and_then(|code| helplines.country(code));
+        let country = by_code(&profile.country)
+            .or_else(|| profile.time_zone.as_deref().and_then(|zone| helplines.by_time_zone(zone)))
+            .or_else(|| by_code(&self.settings.country));
+        helplines.call(country, kind, minor)
+    }
 }
 
 /// What makes pictures, and how large.
@@ -83,15 +102,21 @@ pub struct Settings {
     pub keep_messages: usize,
     pub max_reply_tokens: usize,
     pub sampling: Sampling,
+    /// Everyone may be under 18.
+    pub minors: bool,
+    /// Where people are of whom nobody knows it.
+    pub country: Option<String>,
 }
 
 impl Settings {
-    pub fn new(conversation: &ConversationConfig, llm: &LlmConfig, ability: Ability) -> Self {
+    pub fn new(conversation: &ConversationConfig, llm: &LlmConfig, care: &CareConfig, ability: Ability) -> Self {
         let temperature = llm.temperature.unwrap_or_else(|| temperature_for(ability));
         Self {
             summarize_after: conversation.summarize_after,
             keep_messages: conversation.keep_messages,
             max_reply_tokens: llm.max_reply_tokens,
+            minors: care.minors,
+            country: care.country.clone(),
             sampling: Sampling {
                 temperature,
                 top_p: llm.top_p,

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::danger::DangerKind;
+use crate::domain::danger::{Alarm, Kind};
 use crate::domain::ids::{BlobId, SessionId, TurnId, UserId};
 use crate::domain::memory::Memory;
 use crate::domain::message::{Message, Role};
+use crate::domain::person::Profile;
 use crate::domain::route::Route;
 use crate::language::en::words::content_stems;
 
@@ -19,7 +20,7 @@ use crate::language::en::words::content_stems;
 const SPEAKS_OF: f64 = 0.5;
 
 /// One step each from version `n` to `n + 1`, the first from version 1. The order is history: only append.
-const MIGRATIONS: &[Migration] = &[];
+const MIGRATIONS: &[Migration] = &[danger_becomes_an_alarm];
 
 type Migration = fn(&mut Value);
 
@@ -53,6 +54,12 @@ pub struct State {
     /// The day and its part, as the prompt last told them.
     #[serde(default)]
     pub noted_time: Option<String>,
+    /// In her last reply Rose asked whether there is danger of this kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Kind>,
+    /// The first so many entries were judged for danger and answered: their hints don't add to later ones.
+    #[serde(default)]
+    pub judged: usize,
     /// The turn that is being answered.
     pub turn: Option<TurnState>,
 }
@@ -88,8 +95,15 @@ pub struct TurnState {
     pub text: String,
     pub images: Vec<BlobId>,
     pub started_at: Timestamp,
+    /// The message speaks of danger.
     #[serde(default)]
-    pub danger: Option<DangerKind>,
+    pub alarm: Option<Alarm>,
+    /// As it was when the turn began, with what the message says of it.
+    #[serde(default)]
+    pub profile: Profile,
+    /// The reply says that Rose is an AI.
+    #[serde(default)]
+    pub disclosed: bool,
     #[serde(default)]
     pub memories: Vec<Memory>,
     #[serde(default)]
@@ -109,7 +123,9 @@ impl TurnState {
             text,
             images,
             started_at,
-            danger: None,
+            alarm: None,
+            profile: Profile::default(),
+            disclosed: false,
             memories: Vec::new(),
             route: Route::default(),
             recorded: false,
@@ -135,6 +151,8 @@ impl State {
             left_out: 0,
             instructions: None,
             noted_time: None,
+            asked: None,
+            judged: 0,
             turn: None,
         }
     }
@@ -271,6 +289,14 @@ impl State {
     }
 }
 
+/// Version 1 kept the kind alone, and it was always danger.
+fn danger_becomes_an_alarm(state: &mut Value) {
+    let Some(turn) = state.get_mut("turn").and_then(Value::as_object_mut) else { return };
+    if let Some(Value::String(kind)) = turn.remove("danger") {
+        turn.insert("alarm".into(), json!({"level": "danger", "kind": kind, "layer": "patterns"}));
+    }
+}
+
 fn migrate(mut value: Value, migrations: &[Migration]) -> Result<Value, StateError> {
     let newest = migrations.len() as u64 + 1;
     let found = value
@@ -306,8 +332,6 @@ impl std::fmt::Debug for State {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn state() -> State {
@@ -358,6 +382,18 @@ mod tests {
         assert_eq!(migrate(json!({"version": 2}), migrations).unwrap()["trace"], " two");
         assert_eq!(migrate(json!({"version": 3}), migrations).unwrap().get("trace"), None);
         assert!(migrate(json!({"version": 4}), migrations).is_err());
+    }
+
+    #[test]
+    fn a_danger_of_version_1_is_an_alarm_of_version_2() {
+        let mut state = state();
+        state.turn = Some(TurnState::new(TurnId::generate(), "Help.".into(), Vec::new(), Timestamp::UNIX_EPOCH));
+        let mut value = state.to_value();
+        value["version"] = json!(1);
+        value["turn"]["danger"] = json!("medical");
+        value["turn"].as_object_mut().unwrap().remove("alarm");
+        let alarm = State::from_value(value).unwrap().turn.unwrap().alarm.unwrap();
+        assert_eq!((alarm.kind, alarm.level), (Kind::Medical, crate::domain::danger::Level::Danger));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::DataConfig;
-use crate::store::{BlobScope, BlobStore, JobRunStore, SessionStore, StoreError, back_up_daily};
+use crate::store::{BlobScope, BlobStore, JobRunStore, KEEP_BACKUPS, SessionStore, StoreError, back_up_daily};
 
 /// How often the clock is looked at, and the soonest that a job which failed is tried again.
 const TICK: Duration = Duration::from_secs(5 * 60);
@@ -21,7 +21,6 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 const KEEP_BLOBS: SignedDuration = SignedDuration::from_hours(24);
 /// How long a session may rest before it is deleted. Memories stay.
 const KEEP_SESSIONS: SignedDuration = SignedDuration::from_hours(7 * 24);
-const KEEP_BACKUPS: usize = 7;
 
 /// What the jobs work on.
 #[derive(Clone)]

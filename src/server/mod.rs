@@ -16,6 +16,7 @@ mod run;
 mod security;
 mod speech;
 mod state;
+mod takeout;
 mod turn;
 mod web;
 

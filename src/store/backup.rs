@@ -15,9 +15,10 @@ use rusqlite::{Connection, OptionalExtension};
 use tempfile::NamedTempFile;
 
 use super::lock::{make_private_folder, sync_folder};
-use super::sqlite::{APPLICATION_ID, Journal, open_reader, open_writer, prepare_schema, timestamp_now};
+use super::sqlite::{APPLICATION_ID, Journal, delete_person, open_reader, open_writer, prepare_schema, timestamp_now};
 use super::{DataDirLock, StoreError};
 use crate::config::DataConfig;
+use crate::domain::ids::UserId;
 
 /// What a backup or a restored database holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,9 @@ pub struct RestoreSummary {
     /// Where the database that stood there before is kept.
     pub replaced: Option<PathBuf>,
 }
+
+/// How many of the daily ones are kept.
+pub const KEEP_BACKUPS: usize = 7;
 
 /// Begins the name of a backup in the making.
 const UNFINISHED: &str = ".rose-backup-";
@@ -74,6 +78,7 @@ pub fn back_up(config: &DataConfig, to: &Path) -> Result<BackupSummary, StoreErr
 /// As [`back_up`].
 pub fn back_up_daily(config: &DataConfig, keep: usize) -> Result<BackupSummary, StoreError> {
     let folder = config.backups();
+    let _one_at_a_time = BackupsLock::acquire(&config.dir)?;
     let summary = back_up(config, &folder.join(new_backup_name()))?;
     let mut finished = Vec::new();
     for entry in fs::read_dir(&folder).map_err(StoreError::file("cannot list", &folder))? {
@@ -91,6 +96,72 @@ pub fn back_up_daily(config: &DataConfig, keep: usize) -> Result<BackupSummary, 
         remove(&folder.join(name))?;
     }
     Ok(summary)
+}
+
+/// Writes every backup of the data folder anew without the person, and so the databases that were kept aside when one was
+/// restored; returns how many. Each takes its old name once it is whole and on the disk.
+///
+/// # Errors
+/// Where one can't be read or written; the others are written all the same.
+pub fn forget_in_backups(config: &DataConfig, user: UserId) -> Result<usize, StoreError> {
+    let _one_at_a_time = BackupsLock::acquire(&config.dir)?;
+    let mut files = Vec::new();
+    for (folder, ours) in [(config.backups(), is_daily as fn(&str) -> bool), (config.dir.clone(), is_set_aside)] {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(StoreError::File { what: "cannot list", path: folder, source }),
+        };
+        for entry in entries {
+            let entry = entry.map_err(StoreError::file("cannot list", &folder))?;
+            if ours(&entry.file_name().to_string_lossy()) {
+                files.push(entry.path());
+            }
+        }
+    }
+    let outcomes: Vec<Result<(), StoreError>> = files.iter().map(|file| write_without(file, user)).collect();
+    let written = outcomes.len();
+    outcomes.into_iter().collect::<Result<(), _>>()?;
+    Ok(written)
+}
+
+fn write_without(backup: &Path, user: UserId) -> Result<(), StoreError> {
+    let folder = folder_of(backup);
+    let unfinished = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .tempfile_in(&folder)
+        .map_err(StoreError::file("cannot write in", &folder))?;
+    fs::copy(backup, unfinished.path()).map_err(StoreError::file("cannot read", backup))?;
+    let mut copy = open_writer(unfinished.path(), Journal::SingleFile)?;
+    prepare_schema(&mut copy)?;
+    delete_person(&copy, user)?;
+    // What was deleted is overwritten; this lets go of the pages too.
+    copy.execute_batch("VACUUM")?;
+    check(&copy)?;
+    drop(copy);
+    unfinished.as_file().sync_all().map_err(StoreError::file("cannot write", backup))?;
+    unfinished.persist(backup).map_err(|error| error.error).map_err(StoreError::file("cannot write", backup))?;
+    sync_folder(&folder)
+}
+
+/// A database that made room for a restored one.
+fn is_set_aside(name: &str) -> bool {
+    name.starts_with("rose.db.replaced-") && name.ends_with('Z')
+}
+
+/// In the data folder; held while the backups are changed: a backup that is made beside a deletion would keep what was deleted.
+struct BackupsLock {
+    _file: fs::File,
+}
+
+impl BackupsLock {
+    fn acquire(folder: &Path) -> Result<Self, StoreError> {
+        make_private_folder(folder)?;
+        let path = folder.join("backups.lock");
+        let file = fs::File::create(&path).map_err(StoreError::file("cannot write", &path))?;
+        file.lock().map_err(StoreError::file("cannot lock", &path))?;
+        Ok(Self { _file: file })
+    }
 }
 
 /// Puts a backup in the place of the database, which is kept aside. The backup is checked, and brought up to this

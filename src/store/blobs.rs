@@ -120,6 +120,18 @@ impl BlobStore for FileBlobs {
         kept.map(|()| id)
     }
 
+    async fn blobs_of(&self, user: UserId) -> Result<Vec<BlobId>, StoreError> {
+        self.store
+            .database()
+            .read(move |connection| {
+                connection
+                    .prepare_cached("SELECT id FROM blobs WHERE user_id = ?1 ORDER BY created_at, id")?
+                    .query_and_then([user.to_string()], |row| parsed(row, "id"))?
+                    .collect()
+            })
+            .await
+    }
+
     async fn blob(&self, user: UserId, id: BlobId) -> Result<Blob, StoreError> {
         let path = self.store.blobs().join(id.to_string());
         self.store

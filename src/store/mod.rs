@@ -8,13 +8,15 @@ mod ports;
 mod qdrant;
 mod sqlite;
 
-pub use backup::{BackupSummary, RestoreSummary, back_up, back_up_daily, new_backup_name, restore};
+pub use backup::{
+    BackupSummary, KEEP_BACKUPS, RestoreSummary, back_up, back_up_daily, forget_in_backups, new_backup_name, restore,
+};
 pub use blobs::FileBlobs;
 pub use error::StoreError;
 pub use lock::DataDirLock;
 pub use ports::{
-    Blob, BlobScope, BlobStore, Checkpoint, CheckpointStore, JobRunStore, MemoryChange, MemoryFilter, MemoryStore,
-    NewBlob, NewCheckpoint, NewMemory, SessionStore,
+    Blob, BlobScope, BlobStore, CareCounts, Checkpoint, CheckpointStore, JobRunStore, MemoryChange, MemoryFilter,
+    MemoryStore, NewBlob, NewCheckpoint, NewMemory, PeopleStore, ProfileChange, SessionStore,
 };
 pub use qdrant::QdrantMemories;
 pub use sqlite::SqliteStore;

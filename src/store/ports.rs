@@ -5,9 +5,11 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::StoreError;
+use crate::domain::danger::{Alarm, Counted};
 use crate::domain::embedding::Embedding;
 use crate::domain::ids::{BlobId, CheckpointId, MemoryId, SessionId, UserId};
 use crate::domain::memory::{Memory, MemoryType, RecalledMemory};
+use crate::domain::person::Profile;
 use crate::domain::session::Session;
 
 /// Every call names the user; another's session is `NotFound`.
@@ -126,6 +128,8 @@ pub struct Blob {
 pub trait BlobStore: Send + Sync {
     async fn put_blob(&self, blob: NewBlob) -> Result<BlobId, StoreError>;
     async fn blob(&self, user: UserId, id: BlobId) -> Result<Blob, StoreError>;
+    /// All of a person's, the oldest first.
+    async fn blobs_of(&self, user: UserId) -> Result<Vec<BlobId>, StoreError>;
     /// Deletes the blobs of `scope` that were made before `before`; returns how many.
     async fn delete_old_blobs(&self, scope: BlobScope, before: Timestamp) -> Result<usize, StoreError>;
 }
@@ -137,6 +141,28 @@ pub enum BlobScope {
     Audio,
     /// What belongs to no session, and would otherwise never go.
     Unattached,
+}
+
+/// What becomes of a profile.
+pub type ProfileChange = Box<dyn FnOnce(&mut Profile) + Send>;
+
+/// What is known of people beyond their conversations.
+#[async_trait]
+pub trait PeopleStore: Send + Sync {
+    /// An empty one where nothing is known.
+    async fn profile(&self, user: UserId) -> Result<Profile, StoreError>;
+    /// Reads, changes and writes in one step; returns what came of it.
+    async fn change_profile(&self, user: UserId, change: ProfileChange) -> Result<Profile, StoreError>;
+    /// Everything that is theirs: conversations, recordings and pictures, memories, profile. Backups are not touched.
+    async fn delete_person(&self, user: UserId) -> Result<(), StoreError>;
+}
+
+/// How often care answered, without anybody's words.
+#[async_trait]
+pub trait CareCounts: Send + Sync {
+    async fn count_alarm(&self, day: jiff::civil::Date, alarm: Alarm) -> Result<(), StoreError>;
+    /// By day.
+    async fn counted(&self, year: i16) -> Result<Vec<Counted>, StoreError>;
 }
 
 /// When each job last finished, so that one missed while the process was down is made up for.

@@ -9,11 +9,11 @@
 )]
 
 mod audio;
+mod care;
 mod comparison;
 mod conversation;
 mod doctor;
 mod embeddings;
-mod graph;
 mod image;
 mod llm;
 mod memory;

@@ -11,16 +11,17 @@ const RANKS: &[(&str, u8)] = &[
     ("weights", 3),
     ("language", 4),
     ("providers", 5),
+    ("care", 6),
     // Above `providers`: a store that is a service keeps to the limits and breakers of services.
-    ("store", 6),
-    ("memory", 7),
-    ("graph", 8),
-    ("conversation", 9),
-    ("app", 10),
-    ("server", 11),
-    ("jobs", 11),
-    ("comparison", 11),
-    ("cli", 12),
+    ("store", 7),
+    ("memory", 8),
+    ("graph", 9),
+    ("conversation", 10),
+    ("app", 11),
+    ("server", 12),
+    ("jobs", 12),
+    ("comparison", 12),
+    ("cli", 13),
 ];
 
 /// May be used from anywhere from `providers` up: names of metrics only.

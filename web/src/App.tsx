@@ -9,6 +9,7 @@ const Chat = lazy(() => import("./views/Chat"));
 const Memories = lazy(() => import("./views/Memories"));
 const Conversations = lazy(() => import("./views/Conversations"));
 const Settings = lazy(() => import("./views/Settings"));
+const Safety = lazy(() => import("./views/Safety"));
 
 const PLACES = [
   { path: "/", name: "Speak", icon: Flower2 },
@@ -21,8 +22,8 @@ const PLACES = [
 export function App() {
   const [path] = useLocation();
   useEffect(() => {
-    const place = PLACES.find((one) => one.path === path);
-    document.title = place && path !== "/" ? `${place.name} · Rose` : "Rose";
+    const name = path === "/safety" ? "Safety" : PLACES.find((one) => one.path === path)?.name;
+    document.title = name && path !== "/" ? `${name} · Rose` : "Rose";
   }, [path]);
 
   return (
@@ -50,6 +51,7 @@ export function App() {
             <Route path="/memories" component={Memories} />
             <Route path="/conversations" component={Conversations} />
             <Route path="/settings" component={Settings} />
+            <Route path="/safety" component={Safety} />
             <Route>
               <div className="page">
                 <h1>There is nothing here</h1>

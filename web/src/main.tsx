@@ -9,10 +9,12 @@ import { registerSW } from "virtual:pwa-register";
 
 import { App } from "./App";
 import { conversation } from "./conversation/useConversation";
+import { acquaint } from "./settings/acquaint";
 
 const queries = new QueryClient({ defaultOptions: { queries: { retry: 1, staleTime: 5_000 } } });
 
 void conversation.begin();
+void acquaint(queries);
 registerSW({ immediate: true });
 
 createRoot(document.getElementById("root") as HTMLElement).render(

@@ -7,7 +7,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::comparison::ComparisonError;
 
-const BUILT_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/evals/conversations.toml"));
+/// The built-in scripts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Suite {
+    /// What a companion should be able to do.
+    #[default]
+    Companion,
+    /// Danger that comes nearer, or doesn't.
+    Care,
+}
+
+impl Suite {
+    const fn text(self) -> &'static str {
+        match self {
+            Suite::Companion => include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/evals/conversations.toml")),
+            Suite::Care => include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/evals/care/conversations.toml")),
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -61,13 +78,13 @@ struct RawScript {
     turn: Vec<Turn>,
 }
 
-/// The scripts of a file; without one, the built-in ones.
+/// The scripts of a file; without one, those of the suite.
 ///
 /// # Errors
 /// Where the file can't be read or is no such file; the text names the conversation that is wrong.
-pub fn read(file: Option<&Path>) -> Result<Vec<Script>, ComparisonError> {
+pub fn read(file: Option<&Path>, suite: Suite) -> Result<Vec<Script>, ComparisonError> {
     let (text, origin) = match file {
-        None => (BUILT_IN.to_owned(), "the built-in conversations".to_owned()),
+        None => (suite.text().to_owned(), "the built-in conversations".to_owned()),
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|source| ComparisonError::Unreadable { path: path.to_owned(), source })?;
@@ -97,12 +114,21 @@ mod tests {
 
     #[test]
     fn the_built_in_conversations_are_whole() {
-        let scripts = read(None).unwrap();
+        let scripts = read(None, Suite::Companion).unwrap();
         assert!(scripts.len() >= 20);
         assert!(scripts.iter().all(|script| (6..=12).contains(&script.turns.len())));
         for part in [Part::Tune, Part::Apart] {
             assert!(scripts.iter().filter(|script| script.part == part).count() >= 10);
         }
+    }
+
+    #[test]
+    fn the_conversations_of_danger_go_both_ways() {
+        let scripts = read(None, Suite::Care).unwrap();
+        let noticed = |script: &&Script| script.turns.iter().any(|turn| turn.must.iter().any(|m| m.contains("112")));
+        assert!(scripts.len() >= 12);
+        assert!(scripts.iter().filter(noticed).count() >= 6);
+        assert!(scripts.iter().filter(|script| !noticed(script)).count() >= 6);
     }
 
     #[test]
@@ -119,7 +145,7 @@ mod tests {
             (script("2026-03-04T18:20[UTC]", "[[conversation.turn]]\nsays = 'Hi.'"), "says"),
         ] {
             std::fs::write(&path, text).unwrap();
-            let error = read(Some(&path)).err().unwrap().to_string();
+            let error = read(Some(&path), Suite::default()).err().unwrap().to_string();
             assert!(error.contains(told), "{error}");
         }
     }

@@ -16,6 +16,9 @@ struct Raw {
 #[serde(deny_unknown_fields)]
 struct RawTopic {
     topic: String,
+    /// Only for those who are under 18.
+    #[serde(default)]
+    minors: bool,
     #[serde(default)]
     asked: Vec<String>,
     #[serde(default)]
@@ -46,6 +49,7 @@ pub struct Guidance {
 }
 
 pub struct Topic {
+    minors: bool,
     asked: RegexSet,
     unless: RegexSet,
     never: RegexSet,
@@ -68,14 +72,16 @@ impl Guidance {
     }
 
     /// The topics that a message asks about.
-    pub fn asked<'a>(&'a self, message: &str) -> impl Iterator<Item = &'a Topic> {
+    pub fn asked<'a>(&'a self, message: &str, minor: bool) -> impl Iterator<Item = &'a Topic> {
         let message = plain(message);
-        self.topics.iter().filter(move |topic| topic.asked.is_match(&message) && !topic.unless.is_match(&message))
+        self.topics.iter().filter(move |topic| {
+            (minor || !topic.minors) && topic.asked.is_match(&message) && !topic.unless.is_match(&message)
+        })
     }
 
     /// `sentence` in [`plain`] words.
-    pub(super) fn allows(&self, sentence: &str) -> bool {
-        !self.topics.iter().any(|topic| topic.never.is_match(sentence))
+    pub(super) fn allows(&self, sentence: &str, minor: bool) -> bool {
+        !self.topics.iter().any(|topic| (minor || !topic.minors) && topic.never.is_match(sentence))
     }
 }
 
@@ -91,6 +97,7 @@ impl Topic {
             return Err(GuidanceError::NoLines(raw.topic));
         }
         Ok(Self {
+            minors: raw.minors,
             asked: compiled(&raw.asked)?,
             unless: compiled(&raw.unless)?,
             never: compiled(&raw.never)?,
@@ -125,7 +132,7 @@ mod tests {
             "How many ibuprofen should I take?",
             "What's wrong with me?",
         ] {
-            assert_eq!(guidance.asked(asks).count(), 1, "{asks}");
+            assert_eq!(guidance.asked(asks, false).count(), 1, "{asks}");
         }
         for asks_not in [
             "Are you ready?",
@@ -134,7 +141,7 @@ mod tests {
             "Humans are strange.",
             "What are you up to?",
         ] {
-            assert_eq!(guidance.asked(asks_not).count(), 0, "{asks_not}");
+            assert_eq!(guidance.asked(asks_not, false).count(), 0, "{asks_not}");
         }
     }
 
@@ -148,7 +155,7 @@ mod tests {
             "It sounds like you have a migraine.",
             "You could take two tablets every four hours.",
         ] {
-            assert!(!guidance.allows(&plain(wrong)), "{wrong}");
+            assert!(!guidance.allows(&plain(wrong), false), "{wrong}");
         }
         for right in [
             "I'm an AI, not a human.",
@@ -157,14 +164,14 @@ mod tests {
             "Take two cups of rice and four of water.",
             "Your mother was kind.",
         ] {
-            assert!(guidance.allows(&plain(right)), "{right}");
+            assert!(guidance.allows(&plain(right), false), "{right}");
         }
     }
 
     #[test]
     fn a_reply_without_what_it_must_have_is_told() {
         let guidance = guidance();
-        let topic = guidance.asked("Are you human?").next().unwrap();
+        let topic = guidance.asked("Are you human?", false).next().unwrap();
         assert!(topic.is_met_by("I'm an AI companion, dear."));
         assert!(!topic.is_met_by("I'm Rose."));
         assert!(topic.lines.iter().all(|line| topic.is_met_by(line) && !line.contains('{')));

@@ -37,6 +37,7 @@ pub struct Grounds {
     said: HashSet<String>,
     /// What the person called theirs: "my cat".
     theirs: HashSet<String>,
+    minor: bool,
 }
 
 /// What a conversation holds when a reply begins.
@@ -49,6 +50,8 @@ pub struct Basis<'a> {
     pub acquainted: bool,
     /// The replies that must not be given again.
     pub replies: Vec<&'a str>,
+    /// The person is under 18.
+    pub minor: bool,
 }
 
 impl Guardrail {
@@ -68,7 +71,7 @@ impl Guardrail {
         let said = basis.replies.iter().flat_map(|reply| reply.unicode_sentences()).map(plain);
         let said = said.filter(|sentence| sentence.split(' ').count() >= LEAST_WORDS_OF_A_REPEAT).collect();
         let theirs = basis.told.iter().flat_map(|message| owned(&plain(message))).collect();
-        Grounds { known: known.unwrap_or_default(), said, theirs }
+        Grounds { known: known.unwrap_or_default(), said, theirs, minor: basis.minor }
     }
 
     /// Whether `sentence` may be said.
@@ -76,7 +79,7 @@ impl Guardrail {
         let plain = plain(sentence);
         !grounds.said.contains(&plain)
             && !owned(&plain).iter().any(|word| grounds.theirs.contains(word))
-            && self.guidance.allows(&plain)
+            && self.guidance.allows(&plain, grounds.minor)
             && self.claims.as_ref().is_none_or(|claims| claims.allow(&plain, &grounds.known))
     }
 }
@@ -96,7 +99,13 @@ mod tests {
     fn judged(sentence: &str, told: &[&str], replies: &[&str]) -> bool {
         let guidance = Guidance::parse(include_str!("../../../character/rose/en/guidance.toml"), "Rose").unwrap();
         let guardrail = Guardrail::new(None, guidance);
-        let basis = Basis { told: told.to_vec(), remembered: Vec::new(), acquainted: false, replies: replies.to_vec() };
+        let basis = Basis {
+            told: told.to_vec(),
+            remembered: Vec::new(),
+            acquainted: false,
+            replies: replies.to_vec(),
+            minor: false,
+        };
         guardrail.allows(sentence, &guardrail.grounds(&basis))
     }
 
@@ -106,7 +115,8 @@ mod tests {
 
     #[test]
     fn what_is_theirs_is_not_hers() {
-        let told = ["My cat Pepper died on Sunday.", "what was my cat's name again", "I miss my little brother, my dear"];
+        let told =
+            ["My cat Pepper died on Sunday.", "what was my cat's name again", "I miss my little brother, my dear"];
         assert!(!judged("My cat's name was Pepper.", &told, &[]));
         assert!(!judged("I miss my brother too.", &told, &[]));
         assert!(judged("Your cat's name was Pepper.", &told, &[]));
@@ -116,10 +126,20 @@ mod tests {
 
     #[test]
     fn what_a_service_desk_says_is_not_said() {
-        for said in ["Is there anything else I can help you with?", "Feel free to ask.", "I'm here to help if you need anything.", "I remember you, Rose."] {
+        for said in [
+            "Is there anything else I can help you with?",
+            "Feel free to ask.",
+            "I'm here to help if you need anything.",
+            "I remember you, Rose.",
+        ] {
             assert!(!allowed(said, &[]), "{said}");
         }
-        for said in ["I'm here, and I listen.", "Can I help you with the rug?", "Do you need anything from the shop?", "I'm Rose."] {
+        for said in [
+            "I'm here, and I listen.",
+            "Can I help you with the rug?",
+            "Do you need anything from the shop?",
+            "I'm Rose.",
+        ] {
             assert!(allowed(said, &[]), "{said}");
         }
     }

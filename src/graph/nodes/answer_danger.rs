@@ -1,18 +1,25 @@
-//! Answers a message of danger with prepared words that name emergency services and crisis lines.
+//! Answers a message of danger with prepared words that say whom to call.
 //!
 //! The model doesn't go on from there: a small one can't be trusted with the sentence that comes next, and the prepared
 //! words end in a question. Nothing of such a message is kept as a memory, from where it could come up in a chat about
 //! the weather.
 
 use async_trait::async_trait;
+use tracing::warn;
 
+use crate::care::{Alarm, Level};
 use crate::domain::stage::{EngineTiming, Stage};
 use crate::graph::GraphError;
-use crate::graph::node::{Context, Node};
+use crate::graph::node::{Context, Node, Ports};
 use crate::graph::prompt;
 use crate::graph::state::State;
 
+use super::check_danger::watch;
+
 pub(super) const NAME: &str = "answer_danger";
+
+/// Replies in which an answer isn't given again.
+const RECENT_REPLIES: usize = 6;
 
 pub struct AnswerDanger;
 
@@ -27,13 +34,49 @@ impl Node for AnswerDanger {
     }
 
     async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
-        let patterns = &context.ports.character.danger;
-        let Some(kind) = state.current_turn().danger else { return Ok(EngineTiming::default()) };
-        let reply = patterns.reply(kind, prompt::replies(&state.entries).take(4));
-        state.record_message(None);
-        context.listener.recite(reply, &patterns.spoken(reply)).await;
-        let said = context.listener.deliver().await;
-        state.record_reply(said, (context.ports.clock)().timestamp());
+        if let Some(alarm) = state.current_turn().alarm {
+            answer(state, context, alarm).await;
+        }
         Ok(EngineTiming::default())
     }
+}
+
+/// Waits for the verdict on the turn's message, for whoever is about to answer it; answers where it is an alarm, and
+/// says so.
+pub(super) async fn answered_alarm(state: &mut State, context: &mut Context<'_>) -> bool {
+    let verdict = context.cancel.run_until_cancelled(watch(state, context.ports).verdict()).await;
+    let Some(alarm) = verdict.flatten() else { return false };
+    answer(state, context, alarm).await;
+    true
+}
+
+/// As a metric, and by the day, with nobody's words.
+pub async fn count_alarm(ports: &Ports, alarm: Alarm) {
+    metrics::counter!(
+        "rose_care_alarms_total",
+        "kind" => alarm.kind.as_str(), "level" => alarm.level.as_str(), "layer" => alarm.layer.as_str()
+    )
+    .increment(1);
+    let day = (ports.clock)().timestamp().to_zoned(jiff::tz::TimeZone::UTC).date();
+    if let Err(error) = ports.counts.count_alarm(day, alarm).await {
+        warn!(error = %error, "an alarm could not be counted");
+    }
+}
+
+/// Says the prepared words, and counts the alarm.
+pub(super) async fn answer(state: &mut State, context: &mut Context<'_>, alarm: Alarm) {
+    let ports = context.ports;
+    let now = (ports.clock)().timestamp();
+    count_alarm(ports, alarm).await;
+    let turn = state.current_turn_mut();
+    turn.alarm = Some(alarm);
+    let minor = turn.profile.minor || ports.settings.minors;
+    let call = ports.call(&turn.profile, alarm.kind, minor);
+    let words = ports.character.answers.answer(alarm, &call, prompt::replies(&state.entries).take(RECENT_REPLIES));
+    state.record_message(None);
+    state.asked = (alarm.level == Level::Concern).then_some(alarm.kind);
+    state.judged = state.entries.len();
+    context.listener.recite(&words.written, &words.spoken).await;
+    let said = context.listener.deliver().await;
+    state.record_reply(said, now);
 }

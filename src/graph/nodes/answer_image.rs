@@ -15,6 +15,8 @@ use crate::providers::ProviderError;
 use crate::providers::image::ImageRequest;
 use crate::store::NewBlob;
 
+use super::answer_danger::answered_alarm;
+
 pub(super) const NAME: &str = "answer_image";
 
 pub struct AnswerImage;
@@ -30,6 +32,9 @@ impl Node for AnswerImage {
     }
 
     async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
+        if answered_alarm(state, context).await {
+            return Ok(EngineTiming::default());
+        }
         let ports = context.ports;
         let lines = &ports.character.lines;
         let said: Vec<&str> = prompt::replies(&state.entries).take(2).collect();

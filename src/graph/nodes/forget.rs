@@ -11,6 +11,7 @@ use crate::graph::state::State;
 use crate::language::en::forgetting;
 use crate::memory::Forgotten;
 
+use super::answer_danger::answered_alarm;
 use super::inject_context::to_their_face;
 
 pub(super) const NAME: &str = "forget";
@@ -32,6 +33,9 @@ impl Node for Forget {
 
     async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
         let text = state.current_turn().text.clone();
+        if forgetting::wish(&text).is_some() && answered_alarm(state, context).await {
+            return Ok(EngineTiming::default());
+        }
         let ports = context.ports;
         let Some(forgotten) = ports.memories.forget(state.user, &text, context.cancel.clone()).await? else {
             return Ok(EngineTiming::default());

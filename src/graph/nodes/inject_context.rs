@@ -71,7 +71,13 @@ fn note(state: &mut State, ports: &Ports) -> Vec<String> {
     known.reverse();
     note.extend(known_line(&known));
     let guidance = ports.character.guardrail.guidance();
-    note.extend(guidance.asked(&state.current_turn().text).map(|topic| topic.note.clone()));
+    let minor = state.current_turn().profile.minor || ports.settings.minors;
+    note.extend(
+        guidance
+            .asked(&state.current_turn().text, minor)
+            .map(|topic| topic.note.clone())
+            .filter(|note| !note.is_empty()),
+    );
     note
 }
 

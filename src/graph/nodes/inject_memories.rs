@@ -29,6 +29,9 @@ impl Node for InjectMemories {
     async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
         let ports = context.ports;
         let turn = state.current_turn();
+        if turn.alarm.is_some() {
+            return Ok(EngineTiming::default());
+        }
         let now = (ports.clock)();
         let at = turn.started_at.to_zoned(now.time_zone().clone());
         let said = Said { session: Some(state.session), message: &turn.text, at: &at };

@@ -7,17 +7,19 @@ mod extract_memories;
 mod forget;
 mod inject_context;
 mod inject_memories;
+mod note_person;
 mod respond;
 mod route;
 mod summarize;
 
-pub use answer_danger::AnswerDanger;
+pub use answer_danger::{AnswerDanger, count_alarm};
 pub use answer_image::AnswerImage;
-pub use check_danger::CheckDanger;
+pub use check_danger::{CheckDanger, plainly, watch};
 pub use extract_memories::ExtractMemories;
 pub use forget::Forget;
 pub use inject_context::{InjectContext, known_of_them};
 pub use inject_memories::InjectMemories;
+pub use note_person::NotePerson;
 pub use respond::{Respond, grounds, request as reply_request};
 pub use route::Route;
 pub use summarize::Summarize;
@@ -42,29 +44,31 @@ pub fn turn_graph() -> Result<Graph, InvalidGraph> {
         .node(InjectContext)
         .node(Respond)
         .node(InjectMemories)
+        .node(NotePerson)
         .node(Summarize)
         .branch(check_danger::NAME, by_danger, &[answer_danger::NAME, forget::NAME])
-        .branch(forget::NAME, by_answer, &[summarize::NAME, extract_memories::NAME])
-        .edge(answer_danger::NAME, summarize::NAME)
+        .branch(forget::NAME, by_answer, &[note_person::NAME, extract_memories::NAME])
+        .edge(answer_danger::NAME, note_person::NAME)
         .edge(extract_memories::NAME, route::NAME)
         .branch(route::NAME, by_route, &[answer_image::NAME, inject_context::NAME])
         .edge(answer_image::NAME, inject_memories::NAME)
         .edge(inject_context::NAME, respond::NAME)
         .edge(respond::NAME, inject_memories::NAME)
-        .edge(inject_memories::NAME, summarize::NAME)
+        .edge(inject_memories::NAME, note_person::NAME)
+        .edge(note_person::NAME, summarize::NAME)
         .edge(summarize::NAME, END)
         .build()
 }
 
 fn by_danger(state: &State) -> &'static str {
-    let danger = state.turn.as_ref().and_then(|turn| turn.danger);
-    if danger.is_some() { answer_danger::NAME } else { forget::NAME }
+    let alarm = state.turn.as_ref().and_then(|turn| turn.alarm);
+    if alarm.is_some() { answer_danger::NAME } else { forget::NAME }
 }
 
 /// A wish to forget is answered by what forgets.
 fn by_answer(state: &State) -> &'static str {
     let answered = state.turn.as_ref().is_some_and(|turn| turn.answered);
-    if answered { summarize::NAME } else { extract_memories::NAME }
+    if answered { note_person::NAME } else { extract_memories::NAME }
 }
 
 fn by_route(state: &State) -> &'static str {

@@ -8,17 +8,21 @@ use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::care::{Alarm, Watch};
 use crate::domain::image::{Image, ImageFormat};
 use crate::domain::message::Role;
 use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::graph::GraphError;
 use crate::graph::character::Lines;
-use crate::graph::guardrail::{Basis, Grounds, Guardrail, plain};
+use crate::graph::guardrail::{Basis, Grounds, plain};
 use crate::graph::node::{Context, Node, Ports, Settings};
 use crate::graph::prompt;
 use crate::graph::state::State;
 use crate::providers::ProviderError;
 use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationRequest, Usage};
+
+use super::answer_danger::answer;
+use super::check_danger::watch;
 
 pub(super) const NAME: &str = "respond";
 
@@ -45,20 +49,26 @@ impl Node for Respond {
 
     async fn run(&self, state: &mut State, context: &mut Context<'_>) -> Result<EngineTiming, GraphError> {
         let messages = prompt_with_images(state, context.ports).await?;
+        let watch = watch(state, context.ports);
         let mut spent = EngineTiming::default();
         let mut usable = false;
         for attempt in 0..ATTEMPTS {
-            context.listener.begin_reply(grounds(state, &context.ports.character.guardrail));
-            let (timing, any) = attempt_reply(state, context, &messages, attempt).await?;
-            spent.queued += timing.queued;
-            spent.inference += timing.inference;
-            usable = any;
+            context.listener.begin_reply(grounds(state, context.ports));
+            let tried = attempt_reply(state, context, &messages, attempt, &watch).await?;
+            spent.queued += tried.timing.queued;
+            spent.inference += tried.timing.inference;
+            if let Some(alarm) = tried.alarm {
+                answer(state, context, alarm).await;
+                return Ok(spent);
+            }
+            usable = tried.usable;
             if usable || context.cancel.is_cancelled() {
                 break;
             }
         }
         if !context.cancel.is_cancelled() {
             complete(state, context, usable).await;
+            disclose(state, context).await;
         }
         let said = context.listener.deliver().await;
         state.record_reply(said, (context.ports.clock)().timestamp());
@@ -66,12 +76,25 @@ impl Node for Respond {
     }
 }
 
+/// Tells the person that they talk with an AI, where it is due.
+async fn disclose(state: &mut State, context: &mut Context<'_>) {
+    let ports = context.ports;
+    let turn = state.current_turn();
+    let minor = turn.profile.minor || ports.settings.minors;
+    let replies = prompt::replies(&state.entries).take(RECENT_REPLIES);
+    if let Some(line) = ports.character.disclosure.due(&turn.profile, minor, turn.started_at, replies) {
+        context.listener.recite(&line, &line).await;
+        state.current_turn_mut().disclosed = true;
+    }
+}
+
 /// Adds what the model left out: a word at all, or what guidance asks of the reply.
 async fn complete(state: &State, context: &mut Context<'_>, usable: bool) {
     let character = &context.ports.character;
     let recent: Vec<&str> = prompt::replies(&state.entries).take(2).collect();
+    let minor = state.current_turn().profile.minor || context.ports.settings.minors;
     let mut missing = Vec::new();
-    for topic in character.guardrail.guidance().asked(&state.current_turn().text) {
+    for topic in character.guardrail.guidance().asked(&state.current_turn().text, minor) {
         if !topic.is_met_by(context.listener.said()) {
             missing.push(fresh_line(&topic.lines, &recent));
         }
@@ -124,16 +147,17 @@ pub fn request(
 }
 
 /// What the reply that is due is judged by.
-pub fn grounds(state: &State, guardrail: &Guardrail) -> Grounds {
+pub fn grounds(state: &State, ports: &Ports) -> Grounds {
     let told = state.entries.iter().filter(|entry| entry.message.role == Role::User && !entry.hidden);
     let turn = state.current_turn();
     let recent = if asks_to_repeat(&turn.text) { 0 } else { RECENT_REPLIES };
-    guardrail.grounds(&Basis {
+    ports.character.guardrail.grounds(&Basis {
         told: told.map(|entry| entry.message.text.as_str()).collect(),
         remembered: turn.memories.iter().map(|memory| memory.text.as_str()).collect(),
         // The message that is answered stands in the entries too.
         acquainted: state.entries.len() > 1 || !turn.memories.is_empty(),
         replies: prompt::replies(&state.entries).take(recent).collect(),
+        minor: turn.profile.minor || ports.settings.minors,
     })
 }
 
@@ -144,13 +168,22 @@ fn asks_to_repeat(text: &str) -> bool {
     WORDS.iter().any(|words| format!(" {plain} ").contains(&format!(" {words} ")))
 }
 
-/// One reply of the model's, and whether any of it could be used.
+/// One reply of the model's.
+struct Tried {
+    timing: EngineTiming,
+    /// Any of it could be said.
+    usable: bool,
+    /// Nothing of it was said: the message speaks of danger.
+    alarm: Option<Alarm>,
+}
+
 async fn attempt_reply(
     state: &State,
     context: &mut Context<'_>,
     messages: &[ChatMessage],
     attempt: u32,
-) -> Result<(EngineTiming, bool), GraphError> {
+    watch: &Watch,
+) -> Result<Tried, GraphError> {
     // The reply may end before the turn does.
     let enough = context.cancel.child_token();
     let mut request = request(state, &context.ports.settings, messages.to_vec(), enough.clone());
@@ -160,14 +193,17 @@ async fn attempt_reply(
     }
     let started = Instant::now();
     let ports = context.ports;
-    let grounds = || grounds(state, &ports.character.guardrail);
-    let outcome = match generate(request, context, &enough, started, grounds).await {
-        Err(ProviderError::Cancelled) => Outcome { usage: None, whole: false, failed: None },
+    let grounds = || grounds(state, ports);
+    let outcome = match generate(request, context, &enough, watch, started, grounds).await {
+        Err(ProviderError::Cancelled) => Outcome::default(),
         other => other?,
     };
     let timing = outcome.usage.map(|usage| usage.timing).unwrap_or_default();
     if let Some(usage) = &outcome.usage {
         context.listener.generated(usage);
+    }
+    if outcome.alarm.is_some() {
+        return Ok(Tried { timing, usable: false, alarm: outcome.alarm });
     }
     let usable = context.listener.end_reply(outcome.whole).await;
     match outcome.failed {
@@ -176,23 +212,27 @@ async fn attempt_reply(
             warn!(error = %error, "the reply broke off; what was said of it stands");
             let line = Lines::fresh(&context.ports.character.lines.broke_off, &[]);
             context.listener.recite(line, line).await;
-            Ok((timing, usable))
+            Ok(Tried { timing, usable, alarm: None })
         }
-        None => Ok((timing, usable)),
+        None => Ok(Tried { timing, usable, alarm: None }),
     }
 }
 
+#[derive(Default)]
 struct Outcome {
     usage: Option<Usage>,
     /// The model ended of itself.
     whole: bool,
     failed: Option<ProviderError>,
+    alarm: Option<Alarm>,
 }
 
+/// The model's words go to the listener once the verdict on the message is known, and only where it is no alarm.
 async fn generate(
     request: GenerationRequest,
     context: &mut Context<'_>,
     enough: &CancellationToken,
+    watch: &Watch,
     started: Instant,
     grounds: impl Fn() -> Grounds + Send,
 ) -> Result<Outcome, ProviderError> {
@@ -203,6 +243,11 @@ async fn generate(
             Ok(Delta::Text(text)) => {
                 if std::mem::take(&mut first) {
                     context.listener.stage(StageTiming::own(Stage::FirstToken, started.elapsed())).await;
+                    let verdict = enough.run_until_cancelled(watch.verdict()).await.flatten();
+                    if verdict.is_some() {
+                        enough.cancel();
+                        return Ok(Outcome { alarm: verdict, ..Outcome::default() });
+                    }
                 }
                 // After the token is cancelled, the model tells how it ended within a token's time.
                 if !enough.is_cancelled() && context.listener.write(&text).await == ControlFlow::Break(()) {
@@ -214,13 +259,15 @@ async fn generate(
             Ok(Delta::Again) => break,
             Ok(Delta::Done(usage)) => {
                 let whole = usage.finish == Finish::Stop;
-                return Ok(Outcome { usage: Some(usage), whole, failed: None });
+                // A reply without a word is judged too.
+                let alarm = if first { enough.run_until_cancelled(watch.verdict()).await.flatten() } else { None };
+                return Ok(Outcome { usage: Some(usage), whole, failed: None, alarm });
             }
-            Err(_) if enough.is_cancelled() => return Ok(Outcome { usage: None, whole: false, failed: None }),
-            Err(error) => return Ok(Outcome { usage: None, whole: false, failed: Some(error) }),
+            Err(_) if enough.is_cancelled() => return Ok(Outcome::default()),
+            Err(error) => return Ok(Outcome { failed: Some(error), ..Outcome::default() }),
         }
     }
     let backend = context.ports.llm.describe().backend;
     let failed = ProviderError::Failed { backend, reason: "the reply broke off".into() };
-    Ok(Outcome { usage: None, whole: false, failed: (!enough.is_cancelled()).then_some(failed) })
+    Ok(Outcome { failed: (!enough.is_cancelled()).then_some(failed), ..Outcome::default() })
 }

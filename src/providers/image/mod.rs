@@ -58,7 +58,7 @@ pub fn build(config: &ImageConfig) -> Result<Option<Arc<dyn ImageGenerator>>, Bu
         let place = Place::of(backend, &config.backends);
         match backend {
             // No image model runs in this process yet.
-            ImageBackend::Local => tracing::debug!("no picture is made in this process: there is no local backend"),
+            ImageBackend::Local => tracing::debug!("pictures need a service: this process makes none"),
             ImageBackend::Together => built.push(Arc::new(TogetherImageGenerator::new(&config.together, place)?)),
             ImageBackend::Fake => built.push(Arc::new(FakeImageGenerator)),
         }

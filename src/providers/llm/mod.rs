@@ -108,6 +108,14 @@ pub trait LanguageModel: Send + Sync {
         false
     }
 
+    /// Reads the states behind the given layers, which count from 0 and rise; `None` where the backend shows none.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the model has no such layer, `Failed` where memory lacks.
+    fn hidden_states(&self, _layers: &[usize]) -> Option<Result<Arc<dyn HiddenStates>, ProviderError>> {
+        None
+    }
+
     /// Whether messages may come with pictures.
     fn sees_pictures(&self) -> bool {
         false
@@ -131,6 +139,25 @@ pub trait LanguageModel: Send + Sync {
     async fn prepare(&self, _request: &GenerationRequest) -> Result<(), ProviderError> {
         Ok(())
     }
+}
+
+/// What stands around a text whose state is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// Computed once for many texts.
+    pub before: &'static str,
+    pub after: &'static str,
+}
+
+/// What a model makes of a text: the residual stream of the last token, layer by layer. The same text gives the same
+/// numbers on the same machine.
+#[async_trait]
+pub trait HiddenStates: Send + Sync {
+    /// One state for each layer, as wide as the model.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the text is too long, `Busy` where too many wait, else as [`ProviderError`].
+    async fn read(&self, question: &Question, text: &str) -> Result<Vec<Vec<f32>>, ProviderError>;
 }
 
 pub type GenerationStream = Pin<Box<dyn Stream<Item = Result<Delta, ProviderError>> + Send>>;

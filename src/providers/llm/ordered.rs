@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::StreamExt;
 
-use super::{Ability, Delta, GenerationRequest, GenerationStream, LanguageModel};
+use super::{Ability, Delta, GenerationRequest, GenerationStream, HiddenStates, LanguageModel};
 use crate::providers::{BackendStatus, Description, ProviderError};
 
 /// Falls back silently until the first piece of a reply has come, after it with [`Delta::Again`].
@@ -49,6 +49,11 @@ impl LanguageModel for Ordered {
     /// Of the backend that is tried first: the character's texts are chosen for it.
     fn ability(&self) -> Ability {
         self.first.ability()
+    }
+
+    /// Of the first backend that shows any.
+    fn hidden_states(&self, layers: &[usize]) -> Option<Result<Arc<dyn HiddenStates>, ProviderError>> {
+        self.all().find_map(|backend| backend.hidden_states(layers))
     }
 
     fn sees_pictures(&self) -> bool {

@@ -132,7 +132,7 @@ impl ChatEvent {
             Event::Audio { sentence, clip } => ChatEvent::Audio {
                 sentence,
                 media_type: "audio/wav",
-                data: BASE64_STANDARD.encode(audio::encode(&clip, Encoding::Wav)),
+                data: BASE64_STANDARD.encode(audio::encode(&clip, Encoding::SyntheticWav)),
             },
             Event::Image { id, caption } => ChatEvent::Image { id, url: format!("/api/images/{id}"), caption },
             Event::Stage(timing) => ChatEvent::Stage(StageReport::from(&timing)),

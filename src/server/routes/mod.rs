@@ -5,6 +5,7 @@ pub(super) mod capabilities;
 pub(super) mod chat;
 pub(super) mod health;
 pub(super) mod index;
+pub(super) mod me;
 pub(super) mod memories;
 pub(super) mod metrics;
 pub(super) mod openai;

@@ -95,7 +95,7 @@ pub(crate) async fn process(
     let audio_url = match &reply.sound {
         None => None,
         Some(clip) => {
-            let bytes = Bytes::from(audio::encode(clip, Encoding::Wav));
+            let bytes = Bytes::from(audio::encode(clip, Encoding::SyntheticWav));
             let blob = NewBlob { user_id: user, session_id: Some(session), media_type: "audio/wav".into(), bytes };
             Some(format!("/api/voice/audio/{}", app.blobs.put_blob(blob).await?))
         }

@@ -14,7 +14,8 @@ use crate::store::StoreError;
 pub(in crate::store) const APPLICATION_ID: i32 = 0x526f_7365;
 
 /// In order, one file each. A released one never changes.
-const MIGRATION_STEPS: &[M<'static>] = &[M::up(include_str!("../migrations/0001-initial.sql"))];
+const MIGRATION_STEPS: &[M<'static>] =
+    &[M::up(include_str!("../migrations/0001-initial.sql")), M::up(include_str!("../migrations/0002-people.sql"))];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_STEPS);
 
 /// For a lock that another process holds for a moment, such as a backup's.

@@ -2,8 +2,9 @@
 //! blocks the async runtime.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
@@ -16,8 +17,13 @@ use crate::store::StoreError;
 /// Reads take well under a millisecond; with more at once they would wait for a processor instead.
 const READERS: usize = 4;
 
+/// For folding the log, beside readers and writers that are at work.
+const FOLD_ATTEMPTS: usize = 10;
+const FOLD_PATIENCE: Duration = Duration::from_secs(1);
+
 pub(in crate::store) struct Database {
     readers: Arc<Readers>,
+    path: PathBuf,
     /// After the readers, so that it closes last and folds the log into the file.
     writer: Writer,
 }
@@ -49,7 +55,7 @@ impl Database {
     pub(super) fn start(path: &Path, connection: Connection) -> Result<Self, StoreError> {
         let idle = (0..READERS).map(|_| open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let readers = Readers { places: Arc::new(Semaphore::new(idle.len())), idle: Mutex::new(idle) };
-        Ok(Self { readers: Arc::new(readers), writer: Writer::start(connection)? })
+        Ok(Self { readers: Arc::new(readers), path: path.to_owned(), writer: Writer::start(connection)? })
     }
 
     /// Runs `work` on a reader's connection. It sees everything that was acknowledged before the call.
@@ -79,5 +85,24 @@ impl Database {
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.run(durability, work).await
+    }
+
+    /// Folds the log into the file, and empties it: what was overwritten there is then nowhere else. Readers that are at
+    /// work keep it from being emptied, so it is tried a few times.
+    pub(super) async fn fold_log(&self) -> Result<(), StoreError> {
+        for _ in 0..FOLD_ATTEMPTS {
+            let path = self.path.clone();
+            let busy: i64 = spawn_blocking(move || {
+                let connection = Connection::open(&path)?;
+                connection.busy_timeout(FOLD_PATIENCE)?;
+                Ok::<_, StoreError>(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?)
+            })
+            .await
+            .map_err(|_| StoreError::Failed("the runtime is shutting down".into()))??;
+            if busy == 0 {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Failed("the log could not be folded into the file".into()))
     }
 }

@@ -191,17 +191,18 @@ impl MemoryStore for SqliteStore {
     }
 
     async fn delete_all_memories(&self, user: UserId) -> Result<usize, StoreError> {
-        self.database()
-            .write(Durability::PowerLoss, move |connection| {
-                let sequences: Vec<i64> = connection
-                    .prepare_cached("DELETE FROM memories WHERE user_id = ?1 RETURNING sequence")?
-                    .query_map([user.to_string()], |row| row.get(0))?
-                    .collect::<Result<_, _>>()?;
-                for sequence in &sequences {
-                    vectors::delete(connection, *sequence)?;
-                }
-                Ok(sequences.len())
-            })
-            .await
+        self.database().write(Durability::PowerLoss, move |connection| delete_all(connection, user)).await
     }
+}
+
+/// Returns how many went.
+pub(super) fn delete_all(connection: &Connection, user: UserId) -> Result<usize, StoreError> {
+    let sequences: Vec<i64> = connection
+        .prepare_cached("DELETE FROM memories WHERE user_id = ?1 RETURNING sequence")?
+        .query_map([user.to_string()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for sequence in &sequences {
+        vectors::delete(connection, *sequence)?;
+    }
+    Ok(sequences.len())
 }

@@ -11,6 +11,7 @@ mod connection;
 mod database;
 mod job_runs;
 mod memories;
+mod people;
 mod rows;
 mod sessions;
 mod vectors;
@@ -26,6 +27,7 @@ use crate::config::DataConfig;
 
 pub(super) use connection::{APPLICATION_ID, Journal, open_reader, open_writer, prepare_schema};
 pub(super) use database::Database;
+pub(super) use people::delete_person;
 pub(super) use rows::{parsed, timestamp_in, timestamp_now};
 pub(super) use sessions::require_session;
 pub(super) use writer::Durability;

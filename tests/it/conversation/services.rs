@@ -44,6 +44,7 @@ async fn the_next_one_answers_where_nothing_was_said_yet() {
 async fn what_was_said_stands_and_is_followed_by_an_apology() {
     for backends in [&[LlmBackend::OpenAi, LlmBackend::Fake][..], &[LlmBackend::OpenAi]] {
         let text = reply("The sea was calm that night. And then it", backends).await;
-        assert_eq!(text, "The sea was calm that night. Oh, I'm sorry, I lost the rest of that thought.");
+        let said = "The sea was calm that night. Oh, I'm sorry, I lost the rest of that thought.";
+        assert!(text.starts_with(said), "{text}");
     }
 }

@@ -7,7 +7,7 @@ use rose::config::LocalLlmConfig;
 use rose::domain::ids::SessionId;
 use rose::domain::message::Role;
 use rose::providers::ProviderError;
-use rose::providers::llm::{ChatMessage, Delta, Finish, LanguageModel, LlamaLanguageModel, ReplyFormat};
+use rose::providers::llm::{ChatMessage, Delta, Finish, LanguageModel, LlamaLanguageModel, Question, ReplyFormat};
 use rose::weights::{Capability, ModelStore};
 
 use super::contract::contract;
@@ -182,4 +182,36 @@ async fn a_model_that_is_dropped_ends_its_replies() {
             assert_eq!(usage.finish, Finish::Cancelled);
         }
     }
+}
+
+const QUESTION: Question = Question { before: "A person says: \"", after: "\" Are they well? The answer is" };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hidden_states_are_the_same_each_time_and_others_for_another_text() {
+    let model = local(Room::default());
+    let states = model.hidden_states(&[3, 9]).expect("a local model").expect("it has these layers");
+    let first = states.read(&QUESTION, "I walked by the river.").await.unwrap();
+    let other = states.read(&QUESTION, "I have lost my keys.").await.unwrap();
+    let again = states.read(&QUESTION, "I walked by the river.").await.unwrap();
+    assert_eq!(first, again);
+    assert_eq!(first.len(), 2);
+    for ((first, other), deeper) in first.iter().zip(&other).zip([false, true]) {
+        assert_eq!(first.len(), 576, "as wide as the model");
+        assert!(first.iter().all(|value| value.is_finite()));
+        assert_ne!(first, other, "deeper: {deeper}");
+    }
+    assert_ne!(first[0], first[1], "each layer has its own");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn layers_that_there_are_not_and_texts_that_are_too_long_are_refused() {
+    let model = local(Room::default());
+    for wrong in [&[999][..], &[], &[9, 3]] {
+        let refused = model.hidden_states(wrong).expect("a local model");
+        assert!(matches!(refused, Err(ProviderError::InvalidInput { .. })), "{wrong:?}");
+    }
+    let states = model.hidden_states(&[3]).expect("a local model").expect("it has this layer");
+    let long = "a long story ".repeat(2_000);
+    assert!(matches!(states.read(&QUESTION, &long).await, Err(ProviderError::InvalidInput { .. })));
+    assert!(states.read(&QUESTION, "short again").await.is_ok());
 }

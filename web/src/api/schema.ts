@@ -38,6 +38,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/care": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What listens for danger, and the helplines by country. */
+        get: operations["get_care"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat": {
         parameters: {
             query?: never;
@@ -81,6 +98,42 @@ export interface paths {
         };
         /** A picture of a conversation. */
         get: operations["get_image"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is known of you beyond your conversations. */
+        get: operations["get_me"];
+        put?: never;
+        post?: never;
+        /** Deletes everything that is yours, at once; the backups are written anew without it. */
+        delete: operations["delete_me"];
+        options?: never;
+        head?: never;
+        /** Changes it. */
+        patch: operations["change_me"];
+        trace?: never;
+    };
+    "/api/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything that is yours, in one archive: conversations, memories, recordings, pictures, profile. */
+        get: operations["export_me"];
         put?: never;
         post?: never;
         delete?: never;
@@ -437,6 +490,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcceptedVersion: {
+            /** Format: date-time */
+            at: string;
+            version: string;
+        };
         BackendHealth: {
             backend: string;
             /**
@@ -467,6 +525,17 @@ export interface components {
             speed: number;
             /** @description What `voice` may name; the first is the default. */
             voices: components["schemas"]["OfferedVoice"][];
+        };
+        /** @description What watches over people here, and whom they can call. */
+        CareFacts: {
+            countries: components["schemas"]["CountryFacts"][];
+            /** @description One sentence: that she is an AI. */
+            disclosure: string;
+            /** @description Whether danger between the lines is heard here: without it Rose is not made for people in need. */
+            for_people_in_need: boolean;
+            /** @description What listens for danger: `patterns`, `probe`, `judge`. */
+            layers: string[];
+            unknown: components["schemas"]["UnknownFacts"];
         };
         ChatDelta: {
             content?: string | null;
@@ -562,6 +631,21 @@ export interface components {
             /** @enum {string} */
             type: "image_url";
         };
+        CountryFacts: {
+            code: string;
+            emergency: string;
+            lines: components["schemas"]["LineFacts"][];
+            name: string;
+            /** @description Of this country alone. */
+            time_zones: string[];
+        };
+        Deleted: {
+            /**
+             * Format: date-time
+             * @description When the last backup that held anything of it is gone. Everything else is gone at once.
+             */
+            backups_gone_by: string;
+        };
         Encoded: number[] | string;
         /** @enum {string} */
         EncodingFormat: "float" | "base64";
@@ -606,6 +690,33 @@ export interface components {
             url: string;
         };
         Input: string | string[];
+        LineFacts: {
+            hours: string;
+            languages: string[];
+            name: string;
+            number: string;
+            purposes: string[];
+            source: string;
+        };
+        Me: {
+            accepted?: components["schemas"]["AcceptedVersion"] | null;
+            /** @description ISO 3166-1 alpha-2: whose helplines are named. */
+            country?: string | null;
+            /** @description Under 18. */
+            minor: boolean;
+            /** @description IANA's name. */
+            time_zone?: string | null;
+        };
+        /** @description What is left out stays as it is. */
+        MeChange: {
+            /** @description The version of the first screen's text that is accepted now. */
+            accepted_version?: string | null;
+            /** @description `null` takes it back. */
+            country?: string | null;
+            minor?: boolean | null;
+            /** @description `null` takes it back. */
+            time_zone?: string | null;
+        };
         MemoriesDeleted: {
             deleted: number;
         };
@@ -867,6 +978,10 @@ export interface components {
         TurnId: string;
         /** @enum {string} */
         Unit: "prompt_tokens" | "completion_tokens" | "characters" | "audio_seconds" | "images";
+        UnknownFacts: {
+            emergency: string;
+            name: string;
+        };
         /** @description What a service was used for, and what that costs by the settings' prices. */
         UsageReport: {
             /** Format: double */
@@ -985,6 +1100,34 @@ export interface operations {
             };
         };
     };
+    get_care: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CareFacts"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
     chat: {
         parameters: {
             query?: never;
@@ -1062,6 +1205,123 @@ export interface operations {
                 };
                 content: {
                     "image/png": number[];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    delete_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    change_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MeChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused or failed; the code says why */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    export_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A zip archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
                 };
             };
             /** @description Refused or failed; the code says why */

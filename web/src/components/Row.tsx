@@ -1,12 +1,16 @@
 import type { ReactNode } from "react";
 
 /** One setting: what it is, and what it is set by. */
-export function Row({ name, about, children }: { name: string; about?: string; children: ReactNode }) {
+export function Row({ name, about, aboutId, children }: { name: string; about?: string; aboutId?: string; children: ReactNode }) {
   return (
     <div className="setting">
       <div className="what">
         <span>{name}</span>
-        {about ? <span className="soft small">{about}</span> : null}
+        {about ? (
+          <span id={aboutId} className="soft small">
+            {about}
+          </span>
+        ) : null}
       </div>
       {children}
     </div>

@@ -18,7 +18,8 @@ export interface Settings {
   /** Less motion than the system asks for. */
   stillness: boolean;
   stages: boolean;
-  welcomed: boolean;
+  /** The version of the first screen's text that was accepted. */
+  accepted: string | null;
 }
 
 const KEY = "rose.settings";
@@ -32,7 +33,7 @@ const DEFAULTS: Settings = {
   rate: 1,
   stillness: false,
   stages: false,
-  welcomed: false,
+  accepted: null,
 };
 
 function read(): Settings {
@@ -56,6 +57,12 @@ export function change(part: Partial<Settings>): void {
   else root.dataset.theme = current.theme;
   root.toggleAttribute("data-still", current.stillness);
   listeners.forEach((listener) => listener());
+}
+
+/** As before anything was chosen here. */
+export function forgetSettings(): void {
+  change(DEFAULTS);
+  keep(KEY, null);
 }
 
 export function useSettings(): Settings {

@@ -1,14 +1,18 @@
 import "../styles/views.css";
 
-import { Slider, Switch, ToggleGroup } from "radix-ui";
+import { Slider, ToggleGroup } from "radix-ui";
 
 import { useCapabilities } from "../api/capabilities";
 import type { Schemas } from "../api/client";
 import { useHealth } from "../api/health";
+import { Choice } from "../components/Choice";
 import { Row } from "../components/Row";
+import { Toggle } from "../components/Toggle";
 import { Whereabouts } from "../components/Whereabouts";
 import { change, type Settings as Chosen, useSettings } from "../settings/settings";
 import { VoiceChoice } from "./VoiceChoice";
+import { YourData } from "./YourData";
+import { Yourself } from "./Yourself";
 
 const SERVICES: Record<string, string> = {
   speech_to_text: "Hearing",
@@ -39,8 +43,8 @@ export default function Settings() {
             <Slider.Thumb className="thumb" aria-label="Speaking rate" />
           </Slider.Root>
         </Row>
-        <Toggle name="Speak written replies" about="Also where you wrote to her" of="speakReplies" />
-        <Toggle name="Captions" about="What is said, as text" of="captions" />
+        <Flagged name="Speak written replies" about="Also where you wrote to her" of="speakReplies" />
+        <Flagged name="Captions" about="What is said, as text" of="captions" />
       </section>
       <section className="card" aria-labelledby="look">
         <h2 id="look">How it looks</h2>
@@ -51,9 +55,11 @@ export default function Settings() {
             <ToggleGroup.Item value="dark">Dark</ToggleGroup.Item>
           </ToggleGroup.Root>
         </Row>
-        <Toggle name="Less motion" about="Also where your system does not ask for it" of="stillness" />
-        <Toggle name="Behind the words" about="Where the time of a turn went" of="stages" />
+        <Flagged name="Less motion" about="Also where your system does not ask for it" of="stillness" />
+        <Flagged name="Behind the words" about="Where the time of a turn went" of="stages" />
       </section>
+      <Yourself />
+      <YourData />
       <section className="card" aria-labelledby="server">
         <h2 id="server">This server</h2>
         {isError ? <p>It can’t be reached right now.</p> : null}
@@ -102,47 +108,9 @@ function LanguageChoice() {
   return <Choice name="Language" about="What you speak" options={options} value={language} onChange={(language) => change({ language })} />;
 }
 
-interface ChoiceProps {
-  name: string;
-  about: string;
-  options: { value: string; name: string }[];
-  value: string | null;
-  onChange: (value: string | null) => void;
-}
-
-/** What this server offers; where that is one thing, it is only told. */
-function Choice({ name, about, options, value, onChange }: ChoiceProps) {
-  const [only, ...others] = options;
-  if (!only) return null;
-  if (others.length === 0) {
-    return (
-      <Row name={name} about="The only one that this server has">
-        <span>{only.name}</span>
-      </Row>
-    );
-  }
-  return (
-    <Row name={name} about={about}>
-      <select className="field choose" aria-label={name} value={options.find((one) => one.value === value)?.value ?? ""} onChange={({ target }) => onChange(target.value || null)}>
-        {options.map((one) => (
-          <option key={one.value} value={one.value}>
-            {one.name}
-          </option>
-        ))}
-      </select>
-    </Row>
-  );
-}
-
 type Flag = { [Key in keyof Chosen]: Chosen[Key] extends boolean ? Key : never }[keyof Chosen];
 
-function Toggle({ name, about, of }: { name: string; about: string; of: Flag }) {
+function Flagged({ name, about, of }: { name: string; about: string; of: Flag }) {
   const chosen = useSettings();
-  return (
-    <Row name={name} about={about}>
-      <Switch.Root className="switch" aria-label={name} checked={chosen[of]} onCheckedChange={(on) => change({ [of]: on })}>
-        <Switch.Thumb />
-      </Switch.Root>
-    </Row>
-  );
+  return <Toggle name={name} about={about} on={chosen[of]} onChange={(on) => change({ [of]: on })} />;
 }

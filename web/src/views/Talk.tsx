@@ -8,6 +8,7 @@ import { StagePanel } from "../components/StagePanel";
 import { conversation, useConversation } from "../conversation/useConversation";
 import { Presence } from "../presence/Presence";
 import { change, useSettings } from "../settings/settings";
+import { TEXT_VERSION } from "../settings/textVersion";
 import { Welcome } from "./Welcome";
 
 const NO_HANDS_FREE = "This server can’t tell by listening when you have finished. Hold the button while you speak.";
@@ -16,7 +17,7 @@ const STATE_WORDS = { resting: "Resting", listening: "Listening", thinking: "Thi
 /** Where one speaks with Rose. */
 export function Talk() {
   const { phase, entries, capturing } = useConversation();
-  const { captions, welcomed, handsFree } = useSettings();
+  const { captions, accepted, handsFree } = useSettings();
   const { data: offered } = useCapabilities();
   useSpaceBar();
 
@@ -38,7 +39,7 @@ export function Talk() {
         </div>
 
         <section className="captions" aria-label="What is being said" aria-live="polite">
-          {!welcomed && entries.length === 0 ? (
+          {accepted !== TEXT_VERSION && entries.length === 0 ? (
             <Welcome />
           ) : captions ? (
             <AnimatePresence mode="popLayout" initial={false}>

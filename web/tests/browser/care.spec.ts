@@ -1,10 +1,16 @@
-/** Accessibility of each view, in both themes and on a phone; the size of the first load; the app without a network. */
+/**
+ * Accessibility of each view, in both themes and on a phone; the size of the first load; the app without a network; what
+ * is said first, whom to call, and a person's own data.
+ */
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 
+import { TEXT_VERSION } from "../../src/settings/textVersion";
+import { CARE, Person } from "./person";
 import { expect, loudest, test } from "./rose";
 
-const VIEWS = ["/", "/write", "/memories", "/conversations", "/settings"];
+const VIEWS = ["/", "/write", "/memories", "/conversations", "/settings", "/safety"];
+const SCREENS = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } };
 const MOST_SCRIPT_BYTES = 150 * 1024;
 
 for (const colorScheme of ["light", "dark"] as const) {
@@ -156,4 +162,175 @@ test("a voice can be heard before it is chosen for good", async ({ page, open })
   await page.route("**/v1/audio/speech", (route) => route.fulfill({ status: 503, json: { error: { code: "busy", message: "The voice is busy.", request_id: "1" } } }));
   await hear.click();
   await expect(page.getByRole("status").filter({ hasText: "The voice is busy." })).toBeVisible();
+});
+
+/** As on a device that Rose was never used on. */
+const stranger = (page: Page) => page.addInitScript(() => localStorage.removeItem("rose.settings"));
+
+/** By their level; a heading is at most one level below the one before it. */
+async function headings(page: Page): Promise<number[]> {
+  return page.getByRole("heading").evaluateAll((all) => all.map(({ tagName }) => Number(tagName.slice(1))));
+}
+
+for (const [screen, size] of Object.entries(SCREENS)) {
+  test(`axe finds nothing serious where care is shown, ${screen}`, async ({ page, open }) => {
+    await page.setViewportSize(size);
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    const person = await new Person().serve(page);
+    person.mine.country = "GB";
+    await stranger(page);
+    await open("/");
+    await expect(page.getByText(CARE.disclosure)).toBeVisible();
+    expect(await serious(page)).toEqual([]);
+    await page.getByRole("link", { name: "Whom to call in danger" }).click();
+    await expect(page.getByRole("link", { name: "116 123, Samaritans" })).toBeVisible();
+    expect(await serious(page)).toEqual([]);
+    expect(await headings(page)).toEqual([1, 2, 2, 2, 2, 2]);
+    await page.getByRole("link", { name: "Settings" }).first().click();
+    await expect(page.getByLabel("Where you are")).toHaveValue("GB");
+    expect(await serious(page)).toEqual([]);
+    const levels = await headings(page);
+    expect(levels[0]).toBe(1);
+    expect(levels.slice(1).every((level) => level === 2)).toBe(true);
+    await page.getByRole("button", { name: "Delete everything" }).click();
+    await expect(page.getByRole("dialog", { name: "Delete everything?" })).toBeVisible();
+    expect(await serious(page)).toEqual([]);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(over).toBeLessThanOrEqual(0);
+  });
+}
+
+test.describe("in Lisbon", () => {
+  test.use({ timezoneId: "Europe/Lisbon" });
+
+  test("what Rose is and isn’t is said first, and accepting it is kept by the server", async ({ page, open }) => {
+    const person = await new Person().serve(page);
+    await stranger(page);
+    await open("/");
+    await expect(page.getByText(CARE.disclosure)).toBeVisible();
+    await expect(page.getByText("no emergency service", { exact: false })).toBeVisible();
+    await expect(page.getByText("not made for people in need", { exact: false })).toBeVisible();
+    await expect.poll(() => person.mine.time_zone).toBe("Europe/Lisbon");
+    expect(person.mine.accepted).toBeNull();
+    await page.getByRole("button", { name: "I understand" }).click();
+    await expect(page.getByText("I’m here.")).toBeVisible();
+    await expect.poll(() => person.mine.accepted?.version).toBe(TEXT_VERSION);
+    // Another device, or a browser that keeps nothing.
+    await page.reload();
+    await expect(page.getByText("I’m here.")).toBeVisible();
+    await expect(page.getByRole("button", { name: "I understand" })).toBeHidden();
+    expect(person.changes).toEqual([{ time_zone: "Europe/Lisbon" }, { accepted_version: TEXT_VERSION }]);
+  });
+
+  test("numbers are there before anything is accepted, of the time zone’s country first", async ({ page, open }) => {
+    await new Person().serve(page, { layers: ["patterns", "probe"], for_people_in_need: true });
+    await stranger(page);
+    await open("/safety");
+    await expect(page).toHaveTitle("Safety · Rose");
+    await expect(page.getByRole("list", { name: "Helplines in Portugal" })).toContainText("SOS Voz Amiga");
+    await expect(page.getByRole("link", { name: "213 544 545, SOS Voz Amiga" })).toHaveAttribute("href", "tel:213544545");
+    await expect(page.getByText("not made for people in need", { exact: false })).toBeHidden();
+    await expect(page.getByText("The model on this machine is asked whether someone is in danger.")).toBeVisible();
+    await page.getByLabel("Country").selectOption("United Kingdom");
+    await expect(page.getByRole("link", { name: "999" })).toHaveAttribute("href", "tel:999");
+    await expect(page.getByRole("link", { name: "116 123, Samaritans" })).toHaveAttribute("href", "tel:116123");
+    await page.getByLabel("Country").selectOption("Another");
+    await expect(page.getByRole("link", { name: "findahelpline.com" })).toHaveAttribute("href", "https://findahelpline.com");
+  });
+});
+
+test("whoever accepted an older text is asked again", async ({ page, open }) => {
+  const person = await new Person().serve(page, { for_people_in_need: true });
+  person.mine.accepted = { version: "2025-01-01", at: "2025-01-01T00:00:00Z" };
+  await page.addInitScript(() => localStorage.setItem("rose.settings", JSON.stringify({ accepted: "2025-01-01" })));
+  await open("/");
+  await expect(page.getByRole("button", { name: "I understand" })).toBeVisible();
+  await expect(page.getByText("not made for people in need", { exact: false })).toBeHidden();
+});
+
+test("a server that can’t keep it keeps nobody from talking, and is told at the next load", async ({ page, open }) => {
+  const person = await new Person().serve(page);
+  person.writable = false;
+  await stranger(page);
+  await open("/");
+  await page.getByRole("button", { name: "I understand" }).click();
+  await expect(page.getByText("I’m here.")).toBeVisible();
+  await expect(page.getByRole("alert")).toHaveCount(0);
+  person.writable = true;
+  // As the browser kept it.
+  await page.addInitScript((accepted) => localStorage.setItem("rose.settings", JSON.stringify({ accepted })), TEXT_VERSION);
+  await page.reload();
+  await expect.poll(() => person.mine.accepted?.version).toBe(TEXT_VERSION);
+});
+
+test("numbers are there where the server tells none", async ({ page, open }) => {
+  await page.route("**/api/care", (route) => route.abort());
+  await page.route("**/api/me", (route) => route.abort());
+  await open("/safety");
+  await expect(page.getByRole("link", { name: "112" })).toHaveAttribute("href", "tel:112");
+  await expect(page.getByRole("link", { name: "findahelpline.com" })).toBeVisible();
+});
+
+test("where one is and how old is kept by the server, and decides whom to call", async ({ page, open }) => {
+  const person = await new Person().serve(page);
+  await open("/settings");
+  const country = page.getByLabel("Where you are");
+  await expect(country).toHaveValue("");
+  await expect(country.locator("option").first()).toHaveText("Not said");
+  await expect(country).toHaveAccessibleDescription(/Whose helplines/);
+  await country.selectOption("United Kingdom");
+  await expect.poll(() => person.mine.country).toBe("GB");
+  const minor = page.getByRole("switch", { name: "I am under 18" });
+  await minor.focus();
+  await page.keyboard.press("Space");
+  await expect(minor).toBeChecked();
+  await expect.poll(() => person.mine.minor).toBe(true);
+  await page.getByRole("link", { name: "Whom to call" }).click();
+  await expect(page.getByRole("list", { name: "Helplines in the United Kingdom" }).getByRole("listitem").first()).toContainText("Childline");
+  await page.goBack();
+  await country.selectOption("Not said");
+  await expect.poll(() => person.mine.country).toBeNull();
+  person.writable = false;
+  await minor.click();
+  await expect(page.getByRole("alert")).toHaveText("The server is busy.");
+  await expect(minor).toBeChecked();
+});
+
+test("everything that is mine can be taken away, and deleted", async ({ page, open }) => {
+  const person = await new Person().serve(page);
+  person.mine.country = "GB";
+  await page.route("**/api/me/export", (route) =>
+    route.fulfill({ contentType: "application/zip", headers: { "content-disposition": 'attachment; filename="rose-export.zip"' }, body: "PK" }),
+  );
+  await open("/settings");
+  const taken = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Export" }).click();
+  expect((await taken).suggestedFilename()).toBe("rose-export.zip");
+
+  await page.getByRole("radio", { name: "Dark" }).click();
+  const remove = page.getByRole("button", { name: "Delete everything" });
+  await remove.first().click();
+  await page.getByRole("button", { name: "Keep" }).click();
+  expect(person.deleted).toBe(false);
+  await expect(remove.first()).toBeFocused();
+
+  person.writable = false;
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").getByRole("button", { name: "Delete everything" }).click();
+  await expect(page.getByRole("alert")).toHaveText("The server is busy.");
+  person.writable = true;
+
+  await remove.first().focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog")).toContainText("what Rose remembers");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  const words = page.getByText("Everything is deleted.", { exact: false });
+  await expect(words).toContainText("December 4, 2026");
+  await expect(words).toBeFocused();
+  await expect(page.getByRole("button", { name: "I understand" })).toBeVisible();
+  expect(person.deleted).toBe(true);
+  expect(await page.evaluate(() => Object.keys(localStorage))).toEqual([]);
+  await expect(page.locator("html")).not.toHaveAttribute("data-theme");
+  expect(await serious(page)).toEqual([]);
 });

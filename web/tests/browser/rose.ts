@@ -10,6 +10,8 @@ import { fileURLToPath } from "node:url";
 
 import { expect, type Page, test as base } from "@playwright/test";
 
+import { TEXT_VERSION } from "../../src/settings/textVersion";
+
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
 
 export class Rose {
@@ -71,7 +73,7 @@ export const test = base.extend<{ open: (path: string) => Promise<void> }, { set
       if (/Content Security Policy/.test(message.text())) errors.push(message.text());
     });
     await page.addInitScript(tapOutput);
-    await page.addInitScript(() => localStorage.setItem("rose.settings", JSON.stringify({ welcomed: true })));
+    await page.addInitScript((accepted) => localStorage.setItem("rose.settings", JSON.stringify({ accepted })), TEXT_VERSION);
     await use(async (path) => {
       await page.goto(rose.url + path);
     });

@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 
 import type { Browser, BrowserContext, Page } from "@playwright/test";
 
+import { TEXT_VERSION } from "../../src/settings/textVersion";
 import { expect, inState, speakFor, test } from "../browser/rose";
 
 const FOLDER = "test-results/screens";
@@ -18,7 +19,7 @@ type Kept = Awaited<ReturnType<BrowserContext["storageState"]>>;
 /** Someone whom Rose knows a little, and a conversation with her. */
 async function acquaintance(browser: Browser, url: string): Promise<Kept> {
   const context = await browser.newContext();
-  await context.addInitScript(() => localStorage.setItem("rose.settings", JSON.stringify({ welcomed: true, stages: true })));
+  await context.addInitScript((accepted) => localStorage.setItem("rose.settings", JSON.stringify({ accepted, stages: true })), TEXT_VERSION);
   const page = await context.newPage();
   await page.goto(`${url}/write`);
   for (const [at, text] of TOLD.entries()) {
@@ -80,7 +81,7 @@ test("every view", async ({ browser, rose }) => {
       await speakFor(page, 1);
       await page.screenshot({ path: name("speaking") });
       await inState(page, "Resting");
-      for (const [place, view] of [["Write", "chat"], ["Memory", "memory"], ["Past", "past"], ["Settings", "settings"]] as const) {
+      for (const [place, view] of [["Write", "chat"], ["Memory", "memory"], ["Past", "past"], ["Settings", "settings"], ["Whom to call", "safety"]] as const) {
         await page.getByRole("link", { name: place }).click();
         await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
         await expect(page.getByText("One moment…")).toBeHidden();

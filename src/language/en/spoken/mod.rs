@@ -52,5 +52,10 @@ pub fn spoken(text: &str) -> String {
     rule::rewrite(text, &RULES)
 }
 
+/// A telephone number, digit by digit, as it is said.
+pub fn telephone(number: &str) -> String {
+    phone::grouped(number)
+}
+
 #[cfg(test)]
 mod tests;

@@ -76,7 +76,8 @@ fn said(found: &Found<'_>) -> Option<String> {
 }
 
 /// The digits, with a pause between the groups they are written in.
-fn grouped(text: &str) -> String {
+/// "116 123" → "one one six, one two three".
+pub(super) fn grouped(text: &str) -> String {
     let groups: Vec<String> =
         text.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty()).map(digits).collect();
     groups.join(", ")

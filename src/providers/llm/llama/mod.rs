@@ -7,6 +7,8 @@ mod reply;
 mod sampler;
 mod sequence;
 mod slots;
+mod states;
+mod tap;
 mod utf8;
 
 use std::path::Path;
@@ -27,7 +29,8 @@ use self::prompt::{Prompt, Prompter};
 use self::reply::Reply;
 use self::sequence::{Job, Kind, ReplyJob};
 use self::slots::Owner;
-use super::{Ability, ChatMessage, GenerationRequest, GenerationStream, LanguageModel};
+use self::states::States;
+use super::{Ability, ChatMessage, GenerationRequest, GenerationStream, HiddenStates, LanguageModel};
 use crate::config::LocalLlmConfig;
 use crate::domain::message::Role;
 use crate::providers::{Description, ProviderError};
@@ -54,6 +57,7 @@ pub struct LlamaLanguageModel {
     /// Tokens that hold a mark of markup.
     markup: Arc<[LlamaToken]>,
     context_tokens: usize,
+    threads: usize,
     /// Requests that run or wait.
     places: Arc<Semaphore>,
     /// Of those, how many only wait: work ahead doesn't begin where people wait.
@@ -99,6 +103,7 @@ impl LlamaLanguageModel {
             model,
             prompter,
             context_tokens,
+            threads: config.threads,
             places: Arc::new(Semaphore::new(config.slots + config.queue_length)),
             queue_length: config.queue_length,
             ahead: Arc::new(Semaphore::new(config.slots)),
@@ -170,6 +175,11 @@ impl LanguageModel for LlamaLanguageModel {
             ABLE_FROM_PARAMETERS..STRONG_FROM_PARAMETERS => Ability::Able,
             STRONG_FROM_PARAMETERS.. => Ability::Strong,
         }
+    }
+
+    fn hidden_states(&self, layers: &[usize]) -> Option<Result<Arc<dyn HiddenStates>, ProviderError>> {
+        let states = States::new(Arc::clone(&self.model), layers, self.threads);
+        Some(states.map(|states| Arc::new(states) as Arc<dyn HiddenStates>))
     }
 
     fn writes_ahead(&self) -> bool {

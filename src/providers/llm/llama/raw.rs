@@ -10,6 +10,7 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_sys_2 as sys;
 
+use super::tap::Tap;
 use crate::providers::cores;
 
 // `model_pointer` reads a `LlamaModel` as the pointer that it wraps.
@@ -80,12 +81,26 @@ pub(super) struct Context {
     settings: ContextSettings,
     /// The rows of the last batch that have logits.
     rows: Vec<bool>,
+    /// Freed after the context, which calls it.
+    tap: Option<Box<Tap>>,
 }
 
 impl Context {
     /// # Errors
     /// `NoContext`, mostly for want of memory.
     pub(super) fn new(model: Arc<LlamaModel>, settings: ContextSettings) -> Result<Self, RawError> {
+        Self::make(model, settings, None)
+    }
+
+    /// One that only reads hidden states.
+    ///
+    /// # Errors
+    /// As [`Context::new`].
+    pub(super) fn with_tap(model: Arc<LlamaModel>, settings: ContextSettings, tap: Box<Tap>) -> Result<Self, RawError> {
+        Self::make(model, settings, Some(tap))
+    }
+
+    fn make(model: Arc<LlamaModel>, settings: ContextSettings, mut tap: Option<Box<Tap>>) -> Result<Self, RawError> {
         // SAFETY: returns a plain struct of defaults.
         let mut parameters = unsafe { sys::llama_context_default_params() };
         parameters.n_ctx = settings.cells;
@@ -101,10 +116,13 @@ impl Context {
         parameters.type_k = sys::GGML_TYPE_F16;
         parameters.type_v = sys::GGML_TYPE_F16;
         parameters.no_perf = true;
+        if let Some(tap) = &mut tap {
+            tap.install(&mut parameters);
+        }
         // SAFETY: the model is alive for as long as the context, which holds it.
         let context = unsafe { sys::llama_init_from_model(model_pointer(&model).as_ptr(), parameters) };
         let context = NonNull::new(context).ok_or(RawError::NoContext { cells: settings.cells })?;
-        Ok(Self { context, model, settings, rows: Vec::new() })
+        Ok(Self { context, model, settings, rows: Vec::new(), tap })
     }
 
     /// Computes the batch; its wanted logits can be read until the next one.
@@ -150,6 +168,11 @@ impl Context {
             1 => Err(RawError::NoSpace),
             code => Err(RawError::Decode(code)),
         }
+    }
+
+    /// What the last computation left in the tap; nothing where there is none.
+    pub(super) fn tapped(&mut self) -> Vec<Vec<f32>> {
+        self.tap.as_mut().map(|tap| tap.take()).unwrap_or_default()
     }
 
     /// `(vocabulary,)`, of a row whose logits were wanted.

@@ -15,16 +15,24 @@ use crate::providers::tts::graph::{FLOAT, INT8, Node, Surgery, Tensor, UINT8};
 const QUANTIZED: &str = "_quantized";
 const SCALE: &str = "_scale";
 
-/// Whether this processor has them: VNNI of x86, the dot products of ARM.
+/// Whether this processor has them: VNNI of x86, the dot products of ARM. Not where it has tiles of bytes (AMX) too: with them
+/// ONNX Runtime 1.24.2 gives other samples than everywhere else, a hum in the place of words.
 pub(super) fn bytes_are_faster() -> bool {
     #[cfg(target_arch = "x86_64")]
     {
-        std::arch::is_x86_feature_detected!("avx512vnni") || std::arch::is_x86_feature_detected!("avxvnni")
+        let sums = std::arch::is_x86_feature_detected!("avx512vnni") || std::arch::is_x86_feature_detected!("avxvnni");
+        sums && !has_tiles()
     }
     #[cfg(not(target_arch = "x86_64"))]
     {
         true
     }
+}
+
+/// AMX-INT8: bit 25 of EDX of CPUID's leaf 7 (Intel SDM, volume 2A).
+#[cfg(target_arch = "x86_64")]
+fn has_tiles() -> bool {
+    std::arch::x86_64::__cpuid_count(7, 0).edx >> 25 & 1 == 1
 }
 
 /// What doesn't look as the quantiser writes it stays as it is.

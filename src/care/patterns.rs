@@ -1,20 +1,10 @@
-//! Does a message speak of self-harm or immediate danger? Judged by patterns alone, the same way every time; never
-//! left to a model. The patterns are data: `danger.toml` of the character.
-
-use std::collections::BTreeMap;
+//! What is said plainly: danger, an answer to Rose's own question after it, an age. Judged by patterns, the same way every
+//! time. The patterns are data: `danger.toml` of the character.
 
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DangerKind {
-    SelfHarm,
-    /// A person's body is in danger now.
-    Medical,
-    /// From someone else, to someone else, or from fire and the like.
-    Violence,
-}
+use super::Kind;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,15 +12,16 @@ struct Raw {
     fillers: Vec<String>,
     idioms: Vec<String>,
     kind: Vec<RawKind>,
-    #[serde(default)]
-    spoken: BTreeMap<String, String>,
+    /// What says yes to the question whether someone is in danger.
+    yes: Vec<String>,
+    /// What a person says who is under 18.
+    under_age: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawKind {
-    name: DangerKind,
-    replies: Vec<String>,
+    name: Kind,
     rules: Vec<RawRule>,
 }
 
@@ -43,62 +34,52 @@ struct RawRule {
 
 /// Why a danger file can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum DangerError {
+pub enum PatternsError {
     #[error("{0}")]
     Unreadable(#[from] toml::de::Error),
     #[error("a pattern can't be compiled: {0}")]
     Pattern(#[from] regex::Error),
-    #[error("{0:?} has no reply")]
-    NoReply(DangerKind),
 }
 
-/// The patterns, compiled, and the words to answer with.
+/// The patterns, compiled.
 pub struct DangerPatterns {
     fillers: Regex,
     idioms: Regex,
     /// All rules in the file's order.
     rules: RegexSet,
     /// For each rule, its kind and what takes it back.
-    judgements: Vec<(DangerKind, Option<Regex>)>,
-    replies: Vec<(DangerKind, Vec<String>)>,
-    spoken: Vec<(String, String)>,
+    judgements: Vec<(Kind, Option<Regex>)>,
+    yes: Regex,
+    under_age: Regex,
 }
 
 impl DangerPatterns {
     /// # Errors
-    /// Where the text is not such a file, a pattern doesn't compile, or a kind has no reply.
-    pub fn parse(text: &str) -> Result<Self, DangerError> {
+    /// Where the text is not such a file, or a pattern doesn't compile.
+    pub fn parse(text: &str) -> Result<Self, PatternsError> {
         let raw: Raw = toml::from_str(text)?;
         let mut patterns = Vec::new();
         let mut judgements = Vec::new();
-        let mut replies = Vec::new();
         for kind in raw.kind {
-            if kind.replies.is_empty() {
-                return Err(DangerError::NoReply(kind.name));
-            }
             for rule in kind.rules {
                 patterns.push(whole_words(&rule.r#match));
                 let unless = rule.unless.map(|unless| compile(&unless)).transpose()?;
                 judgements.push((kind.name, unless));
             }
-            replies.push((kind.name, kind.replies));
         }
         let fillers: Vec<_> = raw.fillers.iter().map(|filler| regex::escape(filler)).collect();
-        let mut spoken: Vec<_> = raw.spoken.into_iter().collect();
-        // The longest first, so that a number inside a longer one doesn't take its place.
-        spoken.sort_by_key(|(written, _)| std::cmp::Reverse(written.len()));
         Ok(Self {
             fillers: compile(&fillers.join("|"))?,
             idioms: compile(&raw.idioms.join("|"))?,
             rules: RegexSetBuilder::new(patterns).unicode(false).size_limit(256 << 20).build()?,
             judgements,
-            replies,
-            spoken,
+            yes: compile(&raw.yes.join("|"))?,
+            under_age: compile(&raw.under_age.join("|"))?,
         })
     }
 
     /// The danger that `message` speaks of.
-    pub fn judge(&self, message: &str) -> Option<DangerKind> {
+    pub fn judge(&self, message: &str) -> Option<Kind> {
         let plain = self.plain(message);
         self.rules
             .matches(&plain)
@@ -108,22 +89,14 @@ impl DangerPatterns {
             .map(|(kind, _)| *kind)
     }
 
-    /// What to answer; `said` are Rose's earlier words, so that she doesn't say the same again.
-    pub fn reply<'a>(&self, kind: DangerKind, said: impl Iterator<Item = &'a str>) -> &str {
-        let replies = self
-            .replies
-            .iter()
-            .find(|(of, _)| *of == kind)
-            .map(|(_, replies)| replies)
-            .expect("a judged kind comes from a kind with replies");
-        let said: Vec<_> = said.collect();
-        let fresh = replies.iter().find(|reply| !said.contains(&reply.as_str()));
-        fresh.unwrap_or(&replies[replies.len() - 1])
+    /// Whether `message` says yes to the question whether someone is in danger.
+    pub fn says_yes(&self, message: &str) -> bool {
+        self.yes.is_match(&self.plain(message))
     }
 
-    /// `text` as the voice should read it: digits and addresses in words.
-    pub fn spoken(&self, text: &str) -> String {
-        self.spoken.iter().fold(text.to_owned(), |text, (written, said)| text.replace(written, said))
+    /// Whether the person says that they are under 18.
+    pub fn says_under_age(&self, message: &str) -> bool {
+        self.under_age.is_match(&self.plain(message))
     }
 
     fn plain(&self, message: &str) -> String {
@@ -210,24 +183,62 @@ mod tests {
         assert_eq!(without_repeats(&words), ["i", "do", "not", "want"]);
     }
 
-    #[test]
-    fn a_reply_is_not_said_twice_while_another_is_left() {
-        let patterns = DangerPatterns::parse(
-            "fillers = ['um']\nidioms = ['x y']\n[[kind]]\nname = 'medical'\nreplies = ['one', 'two']\n\
-             rules = [{ match = 'ow', unless = 'wow' }]\n[spoken]\n'1' = 'one'\n'11' = 'eleven'",
-        )
-        .unwrap();
-        let kind = patterns.judge("Um, ow!").unwrap();
-        assert_eq!(patterns.judge("ow wow"), None);
-        assert_eq!(patterns.reply(kind, ["hello"].into_iter()), "one");
-        assert_eq!(patterns.reply(kind, ["one"].into_iter()), "two");
-        assert_eq!(patterns.reply(kind, ["one", "two"].into_iter()), "two");
-        assert_eq!(patterns.spoken("11 and 1"), "eleven and one");
+    fn built_in() -> DangerPatterns {
+        DangerPatterns::parse(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/character/rose/en/danger.toml")))
+            .unwrap()
     }
 
     #[test]
-    fn a_kind_without_a_reply_is_refused() {
-        let text = "fillers = []\nidioms = []\n[[kind]]\nname = 'medical'\nreplies = []\nrules = []";
-        assert!(matches!(DangerPatterns::parse(text), Err(DangerError::NoReply(DangerKind::Medical))));
+    fn a_rule_is_taken_back_by_its_exception() {
+        let patterns = DangerPatterns::parse(
+            "fillers = ['um']\nidioms = ['x y']\nyes = ['yes']\nunder_age = ['young']\n[[kind]]\nname = 'medical'\n\
+             rules = [{ match = 'ow', unless = 'wow' }]",
+        )
+        .unwrap();
+        assert_eq!(patterns.judge("Um, ow!"), Some(Kind::Medical));
+        assert_eq!(patterns.judge("ow wow"), None);
+    }
+
+    #[test]
+    fn a_yes_is_told_from_a_no() {
+        let patterns = built_in();
+        for yes in
+            ["yes", "Yeah, I think so.", "um I guess", "maybe a little", "I have thought about it", "sometimes, yes"]
+        {
+            assert!(patterns.says_yes(yes), "{yes}");
+        }
+        for no in [
+            "no",
+            "No, not at all, I'm only tired.",
+            "of course not",
+            "nothing like that",
+            "what do you mean",
+            "I guess not",
+            "I do not",
+            "I haven't thought of it",
+            "I might not",
+        ] {
+            assert!(!patterns.says_yes(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn an_age_is_heard_where_it_is_the_speakers_own() {
+        let patterns = built_in();
+        for young in
+            ["I'm fifteen", "I am 12 years old", "I'm in seventh grade", "I'm still a minor", "I just turned sixteen"]
+        {
+            assert!(patterns.says_under_age(young), "{young}");
+        }
+        for not in [
+            "I'm 45",
+            "my son is fifteen",
+            "I'm 15 minutes late",
+            "when I was twelve",
+            "I am ten pounds lighter",
+            "I have been here for ten years",
+        ] {
+            assert!(!patterns.says_under_age(not), "{not}");
+        }
     }
 }

@@ -1,3 +1,0 @@
-//! The conversation's graph.
-
-mod danger;
