@@ -60,7 +60,8 @@ async fn a_message_with_a_picture_that_got_no_answer_is_answered_once() {
     assert_eq!(messages, unanswered);
 
     let events = person.chat_events(&json!({"session_id": session, "retry_of": turn})).await;
-    assert_eq!(events::reply(&events), "I see 1 of them here.");
+    let reply = events::reply(&events);
+    assert!(reply.starts_with("I see 1 of them here."), "{reply}");
     assert_eq!(events::of(&events, "transcript")[0]["text"], "What do you see?");
     let (messages, answered) = history(&person, &session).await;
     assert_eq!(messages, [("user".to_owned(), 1), ("assistant".to_owned(), 0)]);

@@ -46,7 +46,7 @@ export class Person {
       const change = request.postDataJSON() as MeChange;
       this.changes.push(change);
       const { accepted_version, ...fields } = change;
-      this.mine = { ...this.mine, ...fields };
+      this.mine = { ...this.mine, ...fields, minor: fields.minor ?? this.mine.minor };
       if (accepted_version) this.mine.accepted = { version: accepted_version, at: "2026-11-26T12:00:00Z" };
       return route.fulfill({ json: this.mine });
     });
