@@ -31,13 +31,13 @@ pub(super) struct Care {
 
 /// `alarmed` makes the answer to an alarm.
 pub(super) fn careful(
-    inner: Arc<Inner>,
+    inner: &Arc<Inner>,
     stream: GenerationStream,
     care: Care,
     alarmed: impl Fn(Alarm) -> String + Send + 'static,
 ) -> GenerationStream {
     let (sender, received) = mpsc::channel(AHEAD);
-    let passing = pass(inner.clone(), stream, care, alarmed, sender);
+    let passing = pass(Arc::clone(inner), stream, care, alarmed, sender);
     inner.tasks.spawn(passing);
     Box::pin(ReceiverStream::new(received))
 }

@@ -79,7 +79,7 @@ impl Conversation {
         }
         let care = Care { watch: watch.clone(), told, minor, formatted: request.format.is_some() };
         let stream = inner.ports.llm.stream(request).await?;
-        let stream = careful(Arc::clone(inner), stream, care, alarmed);
+        let stream = careful(inner, stream, care, alarmed);
         Ok(remembering(stream, Arc::clone(inner), user, newest, watch))
     }
 }
