@@ -105,6 +105,8 @@ fn the_patterns_alone_are_counted_on_the_part_kept_apart() {
     // For `tiny` they are all there is; docs/CARE.md says what they miss.
     assert!(of(Class::Explicit).alarms() >= 0.20, "{:.3}", of(Class::Explicit).alarms());
     assert!(of(Class::SmallTalk).alarms() <= 0.04, "{:.3}", of(Class::SmallTalk).alarms());
+    assert!(of(Class::Mirrored).dangers() <= 0.10, "{:.3}", of(Class::Mirrored).dangers());
+    assert!(report.right_kind >= 0.85, "{:.3}", report.right_kind);
 }
 
 /// The default set's model, and the weights that are shipped for it.
