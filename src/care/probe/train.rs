@@ -175,7 +175,7 @@ mod tests {
         let scores = scored();
         let (concern, danger) = thresholds(&scores);
         let alarms = |from: f32| scores.iter().filter(|(class, s)| *class == Class::Mirrored && *s >= from).count();
-        assert_eq!((alarms(concern), alarms(danger)), (18, 3));
+        assert_eq!((alarms(concern), alarms(danger)), (20, 3));
         assert!(danger > concern);
     }
 

@@ -154,6 +154,9 @@ mod tests {
             "I grew up in a small village.",
             "It sounds like you have a migraine.",
             "You could take two tablets every four hours.",
+            "I'm a licensed therapist.",
+            "Ja, ich bin ein Mensch.",
+            "Sí, soy una persona.",
         ] {
             assert!(!guidance.allows(&plain(wrong), false), "{wrong}");
         }
@@ -161,6 +164,8 @@ mod tests {
             "I'm an AI, not a human.",
             "Being human is hard.",
             "I'm not a doctor, so I can't say.",
+            "Ich bin kein Mensch.",
+            "No soy una persona.",
             "Take two cups of rice and four of water.",
             "Your mother was kind.",
         ] {
