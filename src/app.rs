@@ -17,6 +17,9 @@ use crate::store::{
 };
 use crate::weights::{ModelStore, WeightsError};
 
+/// The backend of models in this process.
+const LOCAL: &str = "local";
+
 /// Everything that a server, a job or a command needs. Its engines are loaded and warm.
 pub struct App {
     pub config: Config,
@@ -207,18 +210,11 @@ fn care(config: &Config, llm: &Arc<dyn llm::LanguageModel>) -> Result<Care, AppE
         Some(local) => Weights::find(&local.model, &config.models.dir)?,
         None => None,
     };
-    let probe = match weights {
-        Some(weights) => match llm.hidden_states(&[weights.layer]) {
-            Some(states) => Some(Probe::new(states.map_err(BuildError::from)?, weights)),
-            None => None,
-        },
-        None => None,
-    };
+    let states = weights.as_ref().and_then(|weights| llm.hidden_states(&[weights.layer]));
+    let states = states.transpose().map_err(BuildError::from)?;
+    let probe = states.zip(weights).map(|(states, weights)| Probe::new(states, weights));
     Ok(Care::new(probe, judge))
 }
-
-/// The backend of models in this process.
-const LOCAL: &str = "local";
 
 /// Where it doesn't answer now it may later: only a collection that can't be used keeps Rose from starting.
 async fn qdrant(config: &Config, model: &str, dimension: usize) -> Result<Arc<QdrantMemories>, StoreError> {

@@ -1,6 +1,6 @@
 //! Whom to call, by country: `helplines.toml` of the characters.
 
-use regex::Regex;
+use regex::{RegexSet, RegexSetBuilder};
 use serde::Deserialize;
 
 use super::Kind;
@@ -93,7 +93,7 @@ pub enum HelplinesError {
 pub struct Helplines {
     countries: Vec<Country>,
     /// For each country, how a person says that they are there.
-    said: Vec<Regex>,
+    said: RegexSet,
     unknown: Unknown,
 }
 
@@ -123,7 +123,7 @@ impl Helplines {
                 return Err(wrong("has no line of `for = [\"self_harm\"]`"));
             }
         }
-        let said = raw.country.iter().map(said).collect::<Result<_, _>>()?;
+        let said = RegexSetBuilder::new(raw.country.iter().map(said)).unicode(false).case_insensitive(true).build()?;
         Ok(Self { countries: raw.country, said, unknown: raw.unknown })
     }
 
@@ -142,12 +142,11 @@ impl Helplines {
 
     /// By what a person says of where they are: "I live in Canada".
     pub fn by_words(&self, message: &str) -> Option<&Country> {
-        self.said.iter().position(|said| said.is_match(message)).map(|at| &self.countries[at])
+        self.said.matches(message).iter().next().map(|at| &self.countries[at])
     }
 
     /// Whom to call in such a danger; `young` people have lines of their own.
-    pub fn call(&self, country: Option<&Country>, kind: Kind, young: bool) -> Call<'_> {
-        let country = country.and_then(|country| self.country(&country.code));
+    pub fn call<'a>(&'a self, country: Option<&'a Country>, kind: Kind, young: bool) -> Call<'a> {
         let Some(country) = country else {
             let emergency = self.unknown.emergency.as_str();
             return Call { emergency, line: self.unknown.name.clone(), numbers: vec![emergency] };
@@ -174,10 +173,10 @@ impl Helplines {
     }
 }
 
-fn said(country: &Country) -> Result<Regex, regex::Error> {
+fn said(country: &Country) -> String {
     let name = regex::escape(country.name.strip_prefix("the ").unwrap_or(&country.name));
-    let here = r"(?:i(?:['’]m| am| live| work| study| moved| grew up)?|we(?:['’]re| are| live)?|my home is|here)";
-    Regex::new(&format!(r"(?i)\b{here}(?: \w+){{0,3}} (?:in|to|from) (?:the )?{name}\b"))
+    let here = r"(?:i(?:(?:'|’)m| am| live| work| study| moved| grew up)?|we(?:(?:'|’)re| are| live)?|my home is|here)";
+    format!(r"\b{here}(?: \w+){{0,3}} (?:in|to|from) (?:the )?{name}\b")
 }
 
 #[cfg(test)]

@@ -18,6 +18,6 @@ pub use judge::DangerJudge;
 pub use patterns::{DangerPatterns, PatternsError};
 pub use probe::{Probe, Reading, Trained, TrainingError, Weights, WeightsError, train};
 pub use report::Table;
-pub use watch::{Care, MESSAGES, Watch};
+pub use watch::{Care, Watch};
 
 pub use crate::domain::danger::{Alarm, Counted, Kind, Layer, Level};

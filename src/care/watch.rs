@@ -12,7 +12,7 @@ use super::{Alarm, DangerJudge, Layer, Level, Probe, Reading};
 use crate::providers::ProviderError;
 
 /// Messages of the person's that are judged together: hints add up.
-pub const MESSAGES: usize = 3;
+const MESSAGES: usize = 3;
 
 /// A layer that takes longer is left out.
 const PATIENCE: Duration = Duration::from_secs(4);

@@ -19,7 +19,7 @@ use crate::providers::llm::{Delta, GenerationStream};
 const AHEAD: usize = 32;
 
 /// What a reply is held to.
-pub(super) struct Care {
+pub(super) struct HeldTo {
     pub(super) watch: Watch,
     /// The person's messages, the newest last.
     pub(super) told: Vec<String>,
@@ -33,11 +33,11 @@ pub(super) struct Care {
 pub(super) fn careful(
     inner: &Arc<Inner>,
     stream: GenerationStream,
-    care: Care,
+    held_to: HeldTo,
     alarmed: impl Fn(Alarm) -> String + Send + 'static,
 ) -> GenerationStream {
     let (sender, received) = mpsc::channel(AHEAD);
-    let passing = pass(Arc::clone(inner), stream, care, alarmed, sender);
+    let passing = pass(Arc::clone(inner), stream, held_to, alarmed, sender);
     inner.tasks.spawn(passing);
     Box::pin(ReceiverStream::new(received))
 }
@@ -46,39 +46,39 @@ pub(super) fn careful(
 async fn pass(
     inner: Arc<Inner>,
     mut stream: GenerationStream,
-    care: Care,
+    held_to: HeldTo,
     alarmed: impl Fn(Alarm) -> String + Send,
     sender: mpsc::Sender<Result<Delta, ProviderError>>,
 ) {
     let guardrail = &inner.ports.character.guardrail;
     let basis = Basis {
-        told: care.told.iter().map(String::as_str).collect(),
+        told: held_to.told.iter().map(String::as_str).collect(),
         remembered: Vec::new(),
         acquainted: true,
         replies: Vec::new(),
-        minor: care.minor,
+        minor: held_to.minor,
     };
     let grounds = guardrail.grounds(&basis);
-    let mut reply = Reply { held: String::new(), said: String::new(), plain: care.formatted };
+    let mut allowed = Allowed::new(held_to.formatted);
     let mut judged = false;
     while let Some(item) = stream.next().await {
         if !std::mem::replace(&mut judged, true)
-            && let Some(alarm) = care.watch.verdict().await
+            && let Some(alarm) = held_to.watch.verdict().await
         {
             let _ = sender.send(Ok(Delta::Text(alarmed(alarm)))).await;
             let _ = sender.send(Ok(Delta::Done(super::completion::nothing_computed()))).await;
             return;
         }
         let (text, end) = match item {
-            Ok(Delta::Text(text)) => (reply.push(&text, &inner, &grounds), None),
+            Ok(Delta::Text(text)) => (allowed.push(&text, &inner, &grounds), None),
             Ok(Delta::Again) => {
-                reply = Reply { held: String::new(), said: String::new(), plain: care.formatted };
+                allowed = Allowed::new(held_to.formatted);
                 (String::new(), Some(Ok(Delta::Again)))
             }
             Ok(Delta::Done(usage)) => {
-                (reply.finish(&inner, &grounds, &care.told, care.minor), Some(Ok(Delta::Done(usage))))
+                (allowed.finish(&inner, &grounds, &held_to.told, held_to.minor), Some(Ok(Delta::Done(usage))))
             }
-            Err(error) => (reply.finish(&inner, &grounds, &care.told, care.minor), Some(Err(error))),
+            Err(error) => (allowed.finish(&inner, &grounds, &held_to.told, held_to.minor), Some(Err(error))),
         };
         if !text.is_empty() && sender.send(Ok(Delta::Text(text))).await.is_err() {
             return;
@@ -91,14 +91,18 @@ async fn pass(
     }
 }
 
-struct Reply {
+struct Allowed {
     /// A sentence that isn't whole yet.
     held: String,
     said: String,
     plain: bool,
 }
 
-impl Reply {
+impl Allowed {
+    fn new(plain: bool) -> Self {
+        Self { held: String::new(), said: String::new(), plain }
+    }
+
     /// What of the reply may be said now.
     fn push(&mut self, text: &str, inner: &Inner, grounds: &Grounds) -> String {
         if self.plain {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::ConversationError;
-use super::careful::{Care, careful};
+use super::careful::{HeldTo, careful};
 use super::start::{Conversation, Inner};
 use crate::care::{Alarm, Layer, Level, Watch};
 use crate::domain::ids::UserId;
@@ -46,15 +46,13 @@ impl Conversation {
             .filter(|message| message.role == Role::Assistant)
             .map(|message| message.text.clone())
             .collect();
-        let profile = inner.ports.people.profile(user).await?;
-        let minor =
-            profile.minor || inner.ports.settings.minors || inner.ports.character.danger.says_under_age(&newest);
+        let mut profile = inner.ports.people.profile(user).await?;
+        profile.minor |= inner.ports.character.danger.says_under_age(&newest);
+        let minor = inner.ports.is_minor(&profile);
         let answering = Arc::clone(inner);
         let alarmed = move |alarm: Alarm| {
-            let call = answering.ports.call(&profile, alarm.kind, minor);
-            let words = answering.ports.character.answers.answer(alarm, &call, said.iter().map(String::as_str));
             answering.count(alarm);
-            words.written
+            answering.ports.answer(alarm, &profile, said.iter().map(String::as_str)).written
         };
         if let Some(kind) = inner.ports.character.danger.judge(&newest) {
             let alarm = Alarm { level: Level::Danger, kind, layer: Layer::Patterns };
@@ -77,9 +75,9 @@ impl Conversation {
         {
             last.text = format!("({})\n{}", note.join(" "), last.text);
         }
-        let care = Care { watch: watch.clone(), told, minor, formatted: request.format.is_some() };
+        let held_to = HeldTo { watch: watch.clone(), told, minor, formatted: request.format.is_some() };
         let stream = inner.ports.llm.stream(request).await?;
-        let stream = careful(inner, stream, care, alarmed);
+        let stream = careful(inner, stream, held_to, alarmed);
         Ok(remembering(stream, Arc::clone(inner), user, newest, watch))
     }
 }

@@ -11,9 +11,9 @@ use super::character::Character;
 use super::guardrail::Grounds;
 use super::routing::RouteClassifier;
 use super::state::{Said, State};
-use crate::care::{Call, Care};
+use crate::care::{Call, Care, Words};
 use crate::config::{CareConfig, ConversationConfig, LlmConfig};
-use crate::domain::danger::Kind;
+use crate::domain::danger::{Alarm, Kind};
 use crate::domain::ids::BlobId;
 use crate::domain::memory::RecalledMemory;
 use crate::domain::person::Profile;
@@ -61,14 +61,24 @@ pub struct Ports {
 }
 
 impl Ports {
+    /// Whether a person may be under 18.
+    pub fn is_minor(&self, profile: &Profile) -> bool {
+        profile.minor || self.settings.minors
+    }
+
+    /// The prepared words for an alarm; `replies` are Rose's earlier ones.
+    pub fn answer<'a>(&self, alarm: Alarm, profile: &Profile, replies: impl Iterator<Item = &'a str>) -> Words {
+        self.character.answers.answer(alarm, &self.call(profile, alarm.kind), replies)
+    }
+
     /// Whom a person should call: where they are by what they set or said, by their clock, or by the settings.
-    pub fn call(&self, profile: &Profile, kind: Kind, minor: bool) -> Call<'_> {
+    fn call(&self, profile: &Profile, kind: Kind) -> Call<'_> {
         let helplines = &self.character.helplines;
         let by_code = |code: &Option<String>| code.as_deref().and_then(|code| helplines.country(code));
         let country = by_code(&profile.country)
             .or_else(|| profile.time_zone.as_deref().and_then(|zone| helplines.by_time_zone(zone)))
             .or_else(|| by_code(&self.settings.country));
-        helplines.call(country, kind, minor)
+        helplines.call(country, kind, self.is_minor(profile))
     }
 }
 

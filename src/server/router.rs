@@ -18,7 +18,7 @@ use super::error::ApiError;
 use super::routes::openai as protocol;
 use super::routes::schema::Schema;
 use super::routes::{
-    blobs, capabilities, chat, health, index, me, memories, metrics, realtime, replay, schema, sessions, voice,
+    blobs, capabilities, care, chat, health, index, me, memories, metrics, realtime, replay, schema, sessions, voice,
 };
 use super::state::Server;
 use super::{access_log, error, identity, openapi, rate_limit, request_id, security, web};
@@ -104,7 +104,7 @@ pub(super) fn routes(server: &Server) -> OpenApiRouter<Server> {
         .routes(routes!(index::index))
         .routes(routes!(health::health))
         .routes(routes!(capabilities::capabilities))
-        .routes(routes!(me::care))
+        .routes(routes!(care::show))
         .routes(routes!(metrics::metrics))
         .routes(routes!(schema::openapi))
         .merge(owned)

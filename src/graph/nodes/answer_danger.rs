@@ -68,11 +68,9 @@ pub(super) async fn answer(state: &mut State, context: &mut Context<'_>, alarm: 
     let ports = context.ports;
     let now = (ports.clock)().timestamp();
     count_alarm(ports, alarm).await;
-    let turn = state.current_turn_mut();
-    turn.alarm = Some(alarm);
-    let minor = turn.profile.minor || ports.settings.minors;
-    let call = ports.call(&turn.profile, alarm.kind, minor);
-    let words = ports.character.answers.answer(alarm, &call, prompt::replies(&state.entries).take(RECENT_REPLIES));
+    state.current_turn_mut().alarm = Some(alarm);
+    let replies = prompt::replies(&state.entries).take(RECENT_REPLIES);
+    let words = ports.answer(alarm, &state.current_turn().profile, replies);
     state.record_message(None);
     state.asked = (alarm.level == Level::Concern).then_some(alarm.kind);
     state.judged = state.entries.len();

@@ -71,7 +71,7 @@ fn note(state: &mut State, ports: &Ports) -> Vec<String> {
     known.reverse();
     note.extend(known_line(&known));
     let guidance = ports.character.guardrail.guidance();
-    let minor = state.current_turn().profile.minor || ports.settings.minors;
+    let minor = ports.is_minor(&state.current_turn().profile);
     note.extend(
         guidance
             .asked(&state.current_turn().text, minor)

@@ -80,7 +80,7 @@ impl Node for Respond {
 async fn disclose(state: &mut State, context: &mut Context<'_>) {
     let ports = context.ports;
     let turn = state.current_turn();
-    let minor = turn.profile.minor || ports.settings.minors;
+    let minor = ports.is_minor(&turn.profile);
     let replies = prompt::replies(&state.entries).take(RECENT_REPLIES);
     if let Some(line) = ports.character.disclosure.due(&turn.profile, minor, turn.started_at, replies) {
         context.listener.recite(&line, &line).await;
@@ -92,7 +92,7 @@ async fn disclose(state: &mut State, context: &mut Context<'_>) {
 async fn complete(state: &State, context: &mut Context<'_>, usable: bool) {
     let character = &context.ports.character;
     let recent: Vec<&str> = prompt::replies(&state.entries).take(2).collect();
-    let minor = state.current_turn().profile.minor || context.ports.settings.minors;
+    let minor = context.ports.is_minor(&state.current_turn().profile);
     let mut missing = Vec::new();
     for topic in character.guardrail.guidance().asked(&state.current_turn().text, minor) {
         if !topic.is_met_by(context.listener.said()) {
@@ -157,7 +157,7 @@ pub fn grounds(state: &State, ports: &Ports) -> Grounds {
         // The message that is answered stands in the entries too.
         acquainted: state.entries.len() > 1 || !turn.memories.is_empty(),
         replies: prompt::replies(&state.entries).take(recent).collect(),
-        minor: turn.profile.minor || ports.settings.minors,
+        minor: ports.is_minor(&turn.profile),
     })
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod blobs;
 pub(super) mod capabilities;
+pub(super) mod care;
 pub(super) mod chat;
 pub(super) mod health;
 pub(super) mod index;

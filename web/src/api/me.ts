@@ -1,7 +1,7 @@
 /** What is a person's own, and what watches over people here. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { away, errorFrom, type Schemas } from "./client";
+import { api, ask, type Schemas } from "./client";
 
 export type Me = Schemas["Me"];
 export type MeChange = Schemas["MeChange"];
@@ -9,22 +9,12 @@ export type Care = Schemas["CareFacts"];
 export type Country = Schemas["CountryFacts"];
 export type Helpline = Schemas["LineFacts"];
 
-async function call<T>(path: string, init?: RequestInit): Promise<T> {
-  const response = await fetch(path, init).catch(() => {
-    throw away();
-  });
-  const body: unknown = await response.json().catch(() => null);
-  if (!response.ok) throw errorFrom(body);
-  return body as T;
-}
-
 export const ME = ["me"];
 export const EXPORT_ADDRESS = "/api/me/export";
 
-export const me = () => call<Me>("/api/me");
-export const changeMe = (change: MeChange) => 
-  call<Me>("/api/me", { method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify(change) });
-export const deleteMe = () => call<Schemas["Deleted"]>("/api/me", { method: "DELETE" });
+export const me = () => ask(api.GET("/api/me"));
+export const changeMe = (change: MeChange) => ask(api.PATCH("/api/me", { body: change }));
+export const deleteMe = () => ask(api.DELETE("/api/me"));
 
 export function useMe() {
   return useQuery({ queryKey: ME, queryFn: me });
@@ -36,5 +26,5 @@ export function useChangeMe() {
 }
 
 export function useCare() {
-  return useQuery({ queryKey: ["care"], queryFn: () => call<Care>("/api/care") });
+  return useQuery({ queryKey: ["care"], queryFn: () => ask(api.GET("/api/care")) });
 }

@@ -14,10 +14,10 @@ let told: unknown[];
 
 /** `null` is a server that can't be reached. */
 function server(known: Me | null, refused: string[] = []): void {
-  vi.stubGlobal("fetch", async (_: string, init?: RequestInit) => {
+  vi.stubGlobal("fetch", async (request: Request) => {
     if (!known) throw new TypeError("failed to fetch");
-    if (!init?.method) return new Response(JSON.stringify(known));
-    const change = JSON.parse(init.body as string) as object;
+    if (request.method === "GET") return new Response(JSON.stringify(known));
+    const change = (await request.json()) as object;
     if (refused.some((field) => field in change)) return new Response(JSON.stringify({ error: { code: "invalid_request", message: "No.", request_id: "r" } }), { status: 400 });
     told.push(change);
     return new Response(JSON.stringify({ ...known, ...change }));

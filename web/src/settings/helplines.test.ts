@@ -19,6 +19,7 @@ test("a number is dialled, an address opened", () => {
   expect(addressOf("116 123")).toBe("tel:116123");
   expect(addressOf("1-800-799-7233")).toBe("tel:18007997233");
   expect(addressOf("+44 (0)20/7946.0000")).toBe("tel:+4402079460000");
+  expect(addressOf("*4141")).toBe("tel:*4141");
   expect(addressOf("findahelpline.com")).toBe("https://findahelpline.com");
   expect(addressOf("https://findahelpline.com/")).toBe("https://findahelpline.com/");
 });

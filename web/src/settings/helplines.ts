@@ -27,8 +27,8 @@ export function ordered(lines: Helpline[], minor: boolean): Helpline[] {
 
 /** Where a press on it leads: a number is dialled, an address is opened. */
 export function addressOf(number: string): string {
-  if (!/^[\d\s+\-()/.]+$/.test(number)) return /^https?:/.test(number) ? number : `https://${number}`;
-  return `tel:${number.replace(/[^\d+]/g, "")}`;
+  if (!/^[\d\s+\-()/.*#]+$/.test(number)) return /^https?:/.test(number) ? number : `https://${number}`;
+  return `tel:${number.replace(/[^\d+*#]/g, "").replaceAll("#", "%23")}`;
 }
 
 /** "Suicide and self-harm, young people". */
