@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`domain`] | words everyone speaks |
 //! | [`audio`] | recordings to and from clips |
+//! | [`images`] | pictures as they come, decoded within bounds |
 //! | [`config`] | settings, raw → validated |
 //! | [`weights`] | where a model's files are |
 //! | [`language`] | what is a matter of one language |
@@ -30,6 +31,7 @@ pub mod config;
 pub mod conversation;
 pub mod domain;
 pub mod graph;
+pub mod images;
 pub mod jobs;
 pub mod language;
 pub mod memory;

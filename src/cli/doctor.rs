@@ -106,6 +106,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
         Ok(store) => {
             findings.extend(models(&ports, &store));
             if ports.iter().any(|port| port.local && port.built && port.capability == Capability::Llm) {
+                findings.push(sight(config, &store));
                 findings.push(super::machine::examine(config, &store));
             }
         }
@@ -199,6 +200,21 @@ impl Port {
                 }
             }
         }
+    }
+}
+
+/// Whether pictures in a message are seen offline.
+fn sight(config: &Config, store: &ModelStore) -> Finding {
+    const WHAT: &str = "pictures in a message";
+    const MEND: &str = "rose models pull smolvlm-500m-instruct, and name it in llm.local.vision.model";
+    let local = &config.llm.local;
+    let own = store.installed(Capability::Llm, &local.model).ok();
+    if local.projector.is_some() || own.is_some_and(|model| model.file("projector").is_some()) {
+        return Finding::ok(WHAT, "seen by the language model itself");
+    }
+    match store.installed(Capability::Vision, &local.vision.model) {
+        Ok(model) => Finding::ok(WHAT, format!("seen by {}", model.name)),
+        Err(error) => Finding::note(WHAT, format!("not seen offline: {error}"), MEND),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Language models.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -73,6 +74,19 @@ pub struct LocalLlmConfig {
     pub slots: usize,
     /// Of each slot; `None` takes the model's own, at most 4096.
     pub context_tokens: Option<usize>,
+    /// With it, the model itself sees pictures: a GGUF made for it.
+    pub projector: Option<PathBuf>,
+    /// What a message with pictures goes to where the model sees none.
+    pub vision: LocalVisionConfig,
+}
+
+#[derive(Debug, Clone)]
+pub struct LocalVisionConfig {
+    pub model: ModelReference,
+    /// Of a model of one's own; one of the manifest has its own.
+    pub projector: Option<PathBuf>,
+    /// People whose picture is talked about at the same time.
+    pub slots: usize,
 }
 
 /// How the backend without weights behaves.
@@ -135,11 +149,35 @@ struct RawLocalLlm {
     queue_length: usize,
     slots: usize,
     context_tokens: Option<usize>,
+    projector: Option<PathBuf>,
+    vision: RawLocalVision,
 }
 
 impl Default for RawLocalLlm {
     fn default() -> Self {
-        Self { model: None, threads: default_threads(), queue_length: 4, slots: 4, context_tokens: None }
+        Self {
+            model: None,
+            threads: default_threads(),
+            queue_length: 4,
+            slots: 4,
+            context_tokens: None,
+            projector: None,
+            vision: RawLocalVision::default(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLocalVision {
+    model: Option<String>,
+    projector: Option<PathBuf>,
+    slots: usize,
+}
+
+impl Default for RawLocalVision {
+    fn default() -> Self {
+        Self { model: None, projector: None, slots: 2 }
     }
 }
 
@@ -220,8 +258,12 @@ impl RawLlm {
         if self.local.threads == 0 {
             return Err(ConfigError::invalid("llm.local.threads", 0, "give at least 1"));
         }
-        if !(1..=64).contains(&self.local.slots) {
-            return Err(ConfigError::invalid("llm.local.slots", self.local.slots, "give 1 to 64"));
+        for (key, slots) in
+            [("llm.local.slots", self.local.slots), ("llm.local.vision.slots", self.local.vision.slots)]
+        {
+            if !(1..=64).contains(&slots) {
+                return Err(ConfigError::invalid(key, slots, "give 1 to 64"));
+            }
         }
         if let Some(context) = self.local.context_tokens.filter(|context| *context < 512) {
             return Err(ConfigError::invalid("llm.local.context_tokens", context, "give at least 512"));
@@ -249,6 +291,12 @@ impl RawLlm {
                 queue_length: self.local.queue_length,
                 slots: self.local.slots,
                 context_tokens: self.local.context_tokens,
+                projector: self.local.projector,
+                vision: LocalVisionConfig {
+                    model: ModelReference::parse(self.local.vision.model),
+                    projector: self.local.vision.projector,
+                    slots: self.local.vision.slots,
+                },
             },
             fake: FakeLlmConfig {
                 context_tokens: self.fake.context_tokens,

@@ -30,7 +30,7 @@ pub use data::DataConfig;
 pub use embeddings::{EmbeddingsBackend, EmbeddingsConfig, RemoteEmbeddingsConfig};
 pub use image::{ImageBackend, ImageConfig, RemoteImageConfig};
 pub use judgement::{Judgement, JudgementConfig};
-pub use llm::{FakeLlmConfig, LlmBackend, LlmConfig, LocalLlmConfig, RemoteLlmConfig};
+pub use llm::{FakeLlmConfig, LlmBackend, LlmConfig, LocalLlmConfig, LocalVisionConfig, RemoteLlmConfig};
 pub use load::{Config, ConfigError, Overrides, everywhere};
 pub use log::{LogConfig, LogFormat};
 pub use memory::{MemoryBackend, MemoryConfig};

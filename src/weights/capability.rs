@@ -12,12 +12,15 @@ pub enum Capability {
     TextToSpeech,
     Embeddings,
     VoiceActivity,
+    /// A language model that sees, with the projector that makes pictures into what it reads. A set may have none.
+    Vision,
     /// The shared library that runs ONNX models.
     OnnxRuntime,
 }
 
 impl Capability {
-    pub const ALL: [Self; 6] =
+    /// What every set names a model for.
+    pub const NEEDED: [Self; 6] =
         [Self::Llm, Self::SpeechToText, Self::TextToSpeech, Self::Embeddings, Self::VoiceActivity, Self::OnnxRuntime];
 
     /// As in the manifest.
@@ -28,6 +31,7 @@ impl Capability {
             Self::TextToSpeech => "text_to_speech",
             Self::Embeddings => "embeddings",
             Self::VoiceActivity => "voice_activity",
+            Self::Vision => "vision",
             Self::OnnxRuntime => "onnx_runtime",
         }
     }
@@ -37,6 +41,7 @@ impl Capability {
         match self {
             Self::Llm | Self::SpeechToText | Self::VoiceActivity => &["weights"],
             Self::TextToSpeech => &["weights", "config"],
+            Self::Vision => &["weights", "projector"],
             Self::Embeddings => &["weights", "config", "tokenizer"],
             Self::OnnxRuntime => &["library"],
         }

@@ -16,7 +16,7 @@ const GGML: &[u8] = b"lmgg";
 pub(super) fn find(capability: Capability, path: &Path) -> Result<InstalledModel, WeightsError> {
     let unusable = |reason: String| WeightsError::OwnFile { path: path.to_owned(), capability, reason };
     let files = match capability {
-        Capability::Llm => begins(path, GGUF, "a GGUF").map(|()| one("weights", path)),
+        Capability::Llm | Capability::Vision => begins(path, GGUF, "a GGUF").map(|()| one("weights", path)),
         Capability::SpeechToText => begins(path, GGML, "a ggml Whisper").map(|()| one("weights", path)),
         Capability::TextToSpeech => voice(path),
         Capability::Embeddings => sentence_encoder(path),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const RANKS: &[(&str, u8)] = &[
     ("domain", 0),
     ("audio", 1),
+    ("images", 1),
     ("config", 2),
     ("weights", 3),
     ("language", 4),

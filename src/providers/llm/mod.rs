@@ -5,6 +5,8 @@ mod fake;
 mod llama;
 mod openai;
 mod ordered;
+#[cfg(feature = "llm-llama")]
+mod seeing;
 mod stop;
 
 pub use fake::FakeLanguageModel;
@@ -12,7 +14,11 @@ pub use fake::FakeLanguageModel;
 pub use llama::LlamaLanguageModel;
 pub use openai::OpenAiLanguageModel;
 pub use ordered::Ordered;
+#[cfg(feature = "llm-llama")]
+pub use seeing::Seeing;
 
+#[cfg(feature = "llm-llama")]
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -21,13 +27,15 @@ use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::{BackendStatus, BuildError, Description, Place, ProviderError};
+#[cfg(feature = "llm-llama")]
+use crate::config::{LocalLlmConfig, ModelReference};
 use crate::config::{LlmBackend, LlmConfig, RemoteLlmConfig};
 use crate::domain::ids::SessionId;
 use crate::domain::image::Image;
 use crate::domain::message::Role;
 use crate::domain::stage::EngineTiming;
 #[cfg(feature = "llm-llama")]
-use crate::weights::Capability;
+use crate::weights::{Capability, InstalledModel, WeightsError};
 use crate::weights::ModelStore;
 
 /// The backends that the config names, in its order: alone, or behind one another. One that can't be built is left out,
@@ -65,12 +73,52 @@ pub fn build(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn Language
 
 #[cfg(feature = "llm-llama")]
 fn local(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn LanguageModel>, BuildError> {
-    let installed = models.installed(Capability::Llm, &config.local.model)?;
+    let local = &config.local;
+    let installed = models.installed(Capability::Llm, &local.model)?;
+    let projector = local.projector.as_deref().or_else(|| installed.file("projector"));
+    let words = load(&installed, projector, local)?;
+    if words.sees_pictures() {
+        return Ok(words);
+    }
+    Ok(match vision(local, models)? {
+        Some(pictures) => Arc::new(Seeing::new(words, pictures)),
+        None => words,
+    })
+}
+
+#[cfg(feature = "llm-llama")]
+fn load(
+    installed: &InstalledModel,
+    projector: Option<&Path>,
+    config: &LocalLlmConfig,
+) -> Result<Arc<dyn LanguageModel>, BuildError> {
     let weights = installed.file("weights").ok_or_else(|| ProviderError::Failed {
         backend: "local",
         reason: format!("the model {} names no weights", installed.name),
     })?;
-    Ok(Arc::new(LlamaLanguageModel::load(installed.name.clone(), weights, &config.local)?))
+    Ok(Arc::new(LlamaLanguageModel::load(installed.name.clone(), weights, projector, config)?))
+}
+
+/// The model that sees, where the settings or the set name one. Without the set's, Rose only doesn't see.
+#[cfg(feature = "llm-llama")]
+fn vision(config: &LocalLlmConfig, models: &ModelStore) -> Result<Option<Arc<dyn LanguageModel>>, BuildError> {
+    let vision = &config.vision;
+    let installed = match models.installed(Capability::Vision, &vision.model) {
+        Ok(installed) => installed,
+        Err(WeightsError::NotInSet { .. }) => return Ok(None),
+        Err(error) if vision.model == ModelReference::FromSet => {
+            tracing::warn!(error = %error, "pictures are not seen: their model is missing");
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let projector = vision.projector.as_deref().or_else(|| installed.file("projector"));
+    if projector.is_none() {
+        let reason = format!("{} sees only with a projector: name it in llm.local.vision.projector", installed.name);
+        return Err(ProviderError::Failed { backend: "local", reason }.into());
+    }
+    let own = LocalLlmConfig { slots: vision.slots, ..config.clone() };
+    load(&installed, projector, &own).map(Some)
 }
 
 #[cfg(not(feature = "llm-llama"))]

@@ -16,6 +16,7 @@ use crate::conversation::{Event, Speak, TurnInput};
 use crate::domain::ids::{BlobId, SessionId, TurnId};
 use crate::domain::image::{Image, ImageFormat};
 use crate::domain::route::Route;
+use crate::images::{self, ImageDecodeError};
 use crate::server::error::{ApiError, ErrorCode, ErrorEnvelope};
 use crate::server::extract::Body;
 use crate::server::identity::Person;
@@ -243,23 +244,38 @@ pub(super) fn read_image(encoded: &str, max_bytes: usize) -> Result<Image, ApiEr
     }
     // Judged by its bytes, whatever the `data:` says.
     let format = ImageFormat::sniff(&bytes).ok_or_else(unsupported)?;
-    Ok(Image { bytes: Bytes::from(bytes), format })
+    let image = Image { bytes: Bytes::from(bytes), format };
+    images::measure(&image).map_err(|error| ApiError::new(ErrorCode::UnsupportedImage, refusal(&error)))?;
+    Ok(image)
+}
+
+fn refusal(error: &ImageDecodeError) -> String {
+    match error {
+        ImageDecodeError::TooLarge { width, height } => format!(
+            "A picture of {width} × {height} pixels is too large: send one of at most {} million pixels.",
+            images::MOST_PIXELS / 1_000_000
+        ),
+        ImageDecodeError::Broken(format) => {
+            format!("The picture begins as a {format} does, but its head can't be read: send a whole one.")
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n rest";
-
     #[test]
     fn pictures_are_judged_by_their_bytes() {
-        let plain = BASE64_STANDARD.encode(PNG);
-        assert_eq!(read_image(&plain, 100).unwrap().format, ImageFormat::Png);
-        assert_eq!(read_image(&format!("data:image/jpeg;base64,{plain}"), 100).unwrap().format, ImageFormat::Png);
+        let mut png = std::io::Cursor::new(Vec::new());
+        let picture = image::DynamicImage::new_rgb8(2, 2);
+        picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        let plain = BASE64_STANDARD.encode(png.get_ref());
+        assert_eq!(read_image(&plain, 1000).unwrap().format, ImageFormat::Png);
+        assert_eq!(read_image(&format!("data:image/jpeg;base64,{plain}"), 1000).unwrap().format, ImageFormat::Png);
         assert_eq!(read_image(&plain, 10).unwrap_err().code, ErrorCode::PayloadTooLarge);
-        for wrong in ["", "not base64!", "data:image/png,raw", &BASE64_STANDARD.encode("text")] {
-            assert_eq!(read_image(wrong, 100).unwrap_err().code, ErrorCode::UnsupportedImage, "{wrong}");
+        for wrong in ["", "not base64!", "data:image/png,raw", &BASE64_STANDARD.encode("text"), &plain[..24]] {
+            assert_eq!(read_image(wrong, 1000).unwrap_err().code, ErrorCode::UnsupportedImage, "{wrong}");
         }
     }
 }

@@ -24,7 +24,7 @@ fn local(room: Room) -> Arc<dyn LanguageModel> {
         context_tokens: Some(room.context_tokens),
         ..config.llm.local
     };
-    Arc::new(LlamaLanguageModel::load(installed.name.clone(), weights, &config).expect("the model loads"))
+    Arc::new(LlamaLanguageModel::load(installed.name.clone(), weights, None, &config).expect("the model loads"))
 }
 
 contract!(local);

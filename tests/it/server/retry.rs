@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::events;
 use crate::support::person::{Person, assert_refused};
+use crate::support::recordings;
 use crate::support::service::{Act, Answer, Request, Service};
-
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n a lighthouse";
 
 /// Tells how many pictures it was shown in all.
 fn counts(request: &Request) -> Answer {
@@ -46,7 +45,7 @@ async fn a_message_with_a_picture_that_got_no_answer_is_answered_once() {
     .await;
     let person = app.stranger();
     let session = person.start_session().await;
-    let picture = BASE64_STANDARD.encode(PNG);
+    let picture = BASE64_STANDARD.encode(recordings::png());
     let body = json!({"session_id": session, "message": "What do you see?", "images": [picture]});
     assert_refused(person.send(Method::POST, "/api/chat", &body).await, 502, "backend_failed").await;
 
@@ -89,7 +88,7 @@ async fn an_answer_is_replaced_and_only_the_newest() {
 
     for body in [
         json!({"session_id": session, "retry_of": newest, "message": "Something else."}),
-        json!({"session_id": session, "retry_of": newest, "images": [BASE64_STANDARD.encode(PNG)]}),
+        json!({"session_id": session, "retry_of": newest, "images": [BASE64_STANDARD.encode(recordings::png())]}),
     ] {
         assert_refused(person.send(Method::POST, "/api/chat", &body).await, 422, "invalid_request").await;
     }

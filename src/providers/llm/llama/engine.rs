@@ -14,6 +14,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use super::raw::{Batch, Context, ContextSettings, RawError};
 use super::sequence::{Job, Sequence};
 use super::slots::{Slots, common};
+use super::vision::is_mark;
 use super::{failed, raw};
 use crate::providers::ProviderError;
 use crate::providers::llm::Finish;
@@ -245,20 +246,19 @@ impl Engine {
 
     /// One batch: who takes part with how many tokens, and the row of the last one's logits.
     fn step(&mut self) {
+        self.step_picture();
         let parts = self.fill();
         if self.batch.is_empty() {
             return;
         }
-        loop {
+        let decoded = loop {
             match self.context.decode(&mut self.batch) {
-                Ok(()) => break,
-                // Nothing was changed: with an idle slot's cells it may fit.
-                Err(RawError::NoSpace) if let Some(idle) = self.slots.oldest_idle() => {
-                    self.context.truncate(idle, 0);
-                    self.slots.get_mut(idle).tokens.clear();
-                }
-                Err(error) => return self.lose(&parts, &error),
+                Err(RawError::NoSpace) if self.make_room() => {}
+                outcome => break outcome,
             }
+        };
+        if let Err(error) = decoded {
+            return self.lose(&parts, &error);
         }
         let mut ended = Vec::new();
         for part in &parts {
@@ -279,6 +279,45 @@ impl Engine {
         }
     }
 
+    /// A piece of the picture that comes next in somebody's prompt: its rows can't be in one batch with tokens.
+    fn step_picture(&mut self) {
+        let waiting = self.running.iter().enumerate().filter(|(_, sequence)| sequence.todo.first().is_some_and(|next| is_mark(*next)));
+        let Some(at) = waiting.min_by_key(|(_, sequence)| sequence.job.rank()).map(|(at, _)| at) else { return };
+        let most = if self.running.iter().any(Sequence::is_speaking) { self.beside } else { self.alone };
+        let slot = self.running[at].slot;
+        let start = self.slots.get(slot).tokens.len();
+        let part = Part { at, tokens: 0, row: 0 };
+        let Some(picture) = self.running[at].picture_at(start) else {
+            return self.lose(&[part], &RawError::NoPicture);
+        };
+        let first = start - picture.start;
+        let count = most.min(picture.embeddings.rows - first);
+        let width = picture.embeddings.width;
+        let embeddings = Arc::clone(&picture.embeddings);
+        let rows = &embeddings.values[first * width..(first + count) * width];
+        let decoded = loop {
+            match self.context.decode_embeddings(rows, start, slot) {
+                Err(RawError::NoSpace) if self.make_room() => {}
+                outcome => break outcome,
+            }
+        };
+        match decoded {
+            Ok(()) => {
+                let computed = self.running[at].todo.drain(..count);
+                self.slots.get_mut(slot).tokens.extend(computed);
+            }
+            Err(error) => self.lose(&[part], &error),
+        }
+    }
+
+    /// Forgets the prompt of an idle slot; `false` where there is none.
+    fn make_room(&mut self) -> bool {
+        let Some(idle) = self.slots.oldest_idle() else { return false };
+        self.context.truncate(idle, 0);
+        self.slots.get_mut(idle).tokens.clear();
+        true
+    }
+
     fn fill(&mut self) -> Vec<Part> {
         let mut order: Vec<(u8, usize)> = Vec::new();
         let mut speaking = 0;
@@ -295,7 +334,8 @@ impl Engine {
         self.batch.clear();
         for (_, at) in order {
             let sequence = &self.running[at];
-            let tokens = sequence.todo.len().min(left);
+            // A picture's rows have batches of their own.
+            let tokens = sequence.todo.iter().take(left).take_while(|token| !is_mark(**token)).count();
             if tokens == 0 {
                 continue;
             }

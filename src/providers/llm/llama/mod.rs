@@ -1,6 +1,7 @@
 //! llama.cpp in this process: any GGUF model. One thread owns the engine; sessions share its batches and its KV cache.
 
 mod engine;
+mod mtmd;
 mod prompt;
 mod raw;
 mod reply;
@@ -10,6 +11,7 @@ mod slots;
 mod states;
 mod tap;
 mod utf8;
+mod vision;
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -30,6 +32,7 @@ use self::reply::Reply;
 use self::sequence::{Job, Kind, ReplyJob};
 use self::slots::Owner;
 use self::states::States;
+use self::vision::Vision;
 use super::{Ability, ChatMessage, GenerationRequest, GenerationStream, HiddenStates, LanguageModel};
 use crate::config::LocalLlmConfig;
 use crate::domain::message::Role;
@@ -43,6 +46,9 @@ const PIECES_AHEAD: usize = 32;
 /// A slot's context where the config names none.
 const DEFAULT_CONTEXT: usize = 4096;
 
+/// On top of it where the model sees: three large pictures of SmolVLM's.
+const FOR_PICTURES: usize = 4096;
+
 /// Smaller models judge no better than the patterns do.
 const ABLE_FROM_PARAMETERS: u64 = 1_000_000_000;
 const STRONG_FROM_PARAMETERS: u64 = 7_000_000_000;
@@ -54,6 +60,8 @@ pub struct LlamaLanguageModel {
     name: String,
     model: Arc<LlamaModel>,
     prompter: Arc<Prompter>,
+    /// `None`: it sees no pictures.
+    vision: Option<Vision>,
     /// Tokens that hold a mark of markup.
     markup: Arc<[LlamaToken]>,
     context_tokens: usize,
@@ -69,17 +77,24 @@ pub struct LlamaLanguageModel {
 }
 
 impl LlamaLanguageModel {
-    /// Loads and warms the model. `name` is what health shows.
+    /// Loads and warms the model; with a projector, it sees pictures. `name` is what health shows.
     ///
     /// # Errors
-    /// `Failed` where the file isn't a model that llama.cpp knows, its chat template is unknown, or memory lacks.
-    pub fn load(name: String, weights: &Path, config: &LocalLlmConfig) -> Result<Self, ProviderError> {
+    /// `Failed` where a file isn't a model that llama.cpp knows, its chat template is unknown, the projector is another
+    /// model's, or memory lacks.
+    pub fn load(
+        name: String,
+        weights: &Path,
+        projector: Option<&Path>,
+        config: &LocalLlmConfig,
+    ) -> Result<Self, ProviderError> {
         let model = Arc::new(
             LlamaModel::load_from_file(backend()?, weights, &LlamaModelParams::default())
                 .map_err(|error| failed(format!("can't load {name}: {error}")))?,
         );
         let trained = usize::try_from(model.n_ctx_train()).unwrap_or(usize::MAX);
-        let context_tokens = config.context_tokens.unwrap_or(DEFAULT_CONTEXT).min(trained);
+        let for_pictures = if projector.is_some() { FOR_PICTURES } else { 0 };
+        let context_tokens = (config.context_tokens.unwrap_or(DEFAULT_CONTEXT) + for_pictures).min(trained);
         let prompter = Arc::new(Prompter::new(Arc::clone(&model))?);
         let settings = EngineSettings { sessions: config.slots, context_tokens, threads: config.threads };
         let (jobs, inbox) = mpsc::unbounded_channel();
@@ -97,8 +112,11 @@ impl LlamaLanguageModel {
             })
             .map_err(|error| failed(format!("can't start a thread: {error}")))?;
         loaded.recv().map_err(|_| failed("the engine panicked while loading".into()))??;
+        let see = |projector| Vision::load(Arc::clone(&model), projector, config.threads);
+        let vision = projector.map(see).transpose()?;
         Ok(Self {
             name,
+            vision,
             markup: sampler::markup(&model),
             model,
             prompter,
@@ -116,15 +134,17 @@ impl LlamaLanguageModel {
         if messages.is_empty() {
             return Err(invalid("the prompt has no messages".into()));
         }
-        if messages.iter().any(|message| !message.images.is_empty()) {
-            return Err(invalid("this model takes no images".into()));
+        let mut pictures = Vec::new();
+        for image in messages.iter().flat_map(|message| &message.images) {
+            let vision = self.vision.as_ref().ok_or_else(|| invalid("this model sees no pictures".into()))?;
+            pictures.push(vision.read(image.clone()).await?);
         }
         let bytes: usize = messages.iter().map(|message| message.text.len()).sum();
         let prompt = if bytes <= LONG_PROMPT_BYTES {
-            self.prompter.prompt(messages, generation)?
+            self.prompter.prompt(messages, &pictures, generation)?
         } else {
             let (prompter, messages) = (Arc::clone(&self.prompter), messages.to_vec());
-            tokio::task::spawn_blocking(move || prompter.prompt(&messages, generation))
+            tokio::task::spawn_blocking(move || prompter.prompt(&messages, &pictures, generation))
                 .await
                 .map_err(|_| failed("tokenising ended without an answer".into()))??
         };
@@ -161,8 +181,10 @@ impl LanguageModel for LlamaLanguageModel {
         Description { backend: BACKEND, model: self.name.clone() }
     }
 
+    /// Of text: the rest is for pictures.
     fn context_tokens(&self) -> usize {
-        self.context_tokens
+        let for_pictures = if self.vision.is_some() { FOR_PICTURES.min(self.context_tokens / 2) } else { 0 };
+        self.context_tokens - for_pictures
     }
 
     fn count_tokens(&self, text: &str) -> usize {
@@ -184,6 +206,10 @@ impl LanguageModel for LlamaLanguageModel {
 
     fn writes_ahead(&self) -> bool {
         true
+    }
+
+    fn sees_pictures(&self) -> bool {
+        self.vision.is_some()
     }
 
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {

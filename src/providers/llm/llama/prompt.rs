@@ -8,6 +8,7 @@ use llama_cpp_2::model::{LlamaChatTemplate, LlamaModel};
 use llama_cpp_2::token::LlamaToken;
 
 use super::slots::common;
+use super::vision::{Picture, Piece, Rows};
 use super::{failed, raw};
 use crate::domain::message::Role;
 use crate::providers::ProviderError;
@@ -44,12 +45,14 @@ pub(super) struct Prompt {
 enum Part {
     Fixed(Vec<LlamaToken>),
     Reply { text: String, tokens: Vec<LlamaToken> },
+    Picture(Rows),
 }
 
 impl Part {
     fn len(&self) -> usize {
         match self {
             Part::Fixed(tokens) | Part::Reply { tokens, .. } => tokens.len(),
+            Part::Picture(rows) => rows.marks.len(),
         }
     }
 }
@@ -68,11 +71,18 @@ impl Prompter {
         Ok(prompter)
     }
 
-    /// Open for the model's turn where `generation` says so.
+    /// Open for the model's turn where `generation` says so. `pictures` are the messages' own, computed, in their order;
+    /// they stand before their message's text.
     ///
     /// # Errors
     /// `Failed` where the template leaves a message out.
-    pub(super) fn prompt(&self, messages: &[ChatMessage], generation: bool) -> Result<Prompt, ProviderError> {
+    pub(super) fn prompt(
+        &self,
+        messages: &[ChatMessage],
+        pictures: &[Arc<Picture>],
+        generation: bool,
+    ) -> Result<Prompt, ProviderError> {
+        let mut pictures = pictures.iter();
         let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
         let layout = self.layout(&roles, generation)?;
         let mut builder = Builder { prompter: self, parts: Vec::new(), tokens: Vec::new(), run: String::new() };
@@ -84,6 +94,9 @@ impl Prompter {
             }
             let message = piece.parse::<usize>().ok().filter(|index| *index == placed).and_then(|at| messages.get(at));
             let message = message.ok_or_else(|| failed("the chat template leaves messages out".into()))?;
+            for picture in pictures.by_ref().take(message.images.len()) {
+                builder.picture(picture)?;
+            }
             builder.message(message.role, message.text.trim())?;
             placed += 1;
         }
@@ -161,6 +174,20 @@ impl Builder<'_> {
         Ok(())
     }
 
+    fn picture(&mut self, picture: &Picture) -> Result<(), ProviderError> {
+        self.flush()?;
+        for piece in &picture.pieces {
+            match piece {
+                Piece::Tokens(tokens) => self.tokens.extend(tokens),
+                Piece::Rows(rows) => {
+                    self.parts.push(Part::Fixed(std::mem::take(&mut self.tokens)));
+                    self.parts.push(Part::Picture(rows.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn message(&mut self, role: Role, text: &str) -> Result<(), ProviderError> {
         if role != Role::Assistant {
             self.run.push_str(text);
@@ -194,12 +221,22 @@ impl Prompt {
         self.parts.iter().map(Part::len).sum()
     }
 
-    /// Its tokens, with those of `cached` for every reply that `cached` spells out at the same place.
+    /// The rows of its pictures, in their order.
+    pub(super) fn pictures(&self) -> impl Iterator<Item = &Rows> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Picture(rows) => Some(rows),
+            Part::Fixed(_) | Part::Reply { .. } => None,
+        })
+    }
+
+    /// Its tokens, with those of `cached` for every reply that `cached` spells out at the same place; the rows of its
+    /// pictures as their marks.
     pub(super) fn tokens(&self, model: &LlamaModel, cached: &[LlamaToken]) -> Vec<LlamaToken> {
         let mut all: Vec<LlamaToken> = Vec::with_capacity(self.len());
         for part in &self.parts {
             match part {
                 Part::Fixed(tokens) => all.extend(tokens),
+                Part::Picture(rows) => all.extend(&rows.marks),
                 Part::Reply { text, tokens } => {
                     let said = cached.get(all.len()..).filter(|_| common(cached, &all) == all.len()).unwrap_or(&[]);
                     let (taken, rest) = retrace(text, said.iter().map(|token| raw::piece(model, *token, false)));

@@ -34,6 +34,8 @@ pub(super) enum RawError {
     NoSpace,
     #[error("llama.cpp can't decode (code {0})")]
     Decode(i32),
+    #[error("a prompt names a picture that it doesn't bring")]
+    NoPicture,
     #[error("a text of {0} bytes is too long to tokenise")]
     TooLong(usize),
 }
@@ -137,13 +139,40 @@ impl Context {
         assert!(batch.len() <= self.settings.batch_tokens as usize, "a batch is cut to the size of the context's");
         let sequences = index(self.settings.sequences as usize);
         assert!(batch.sequences.iter().all(|id| (0..sequences).contains(id)), "sequence ids come from the slots");
+        self.compute(batch, None)
+    }
+
+    /// Computes rows of embeddings at the positions `start` and after of `sequence`, in the place of tokens.
+    ///
+    /// # Errors
+    /// As [`Context::decode`].
+    ///
+    /// # Panics
+    /// Where there are more rows than the settings allow, or they are not as wide as the model.
+    pub(super) fn decode_embeddings(&mut self, rows: &[f32], start: usize, sequence: usize) -> Result<(), RawError> {
+        let width = embedding_width(&self.model);
+        assert!(width > 0 && rows.len().is_multiple_of(width), "rows are as wide as the model");
+        let count = rows.len() / width;
+        assert!(count <= self.settings.batch_tokens as usize, "rows are cut to the size of the context's");
+        assert!(sequence < self.settings.sequences as usize, "sequence ids come from the slots");
+        let mut batch = Batch::default();
+        for row in 0..count {
+            batch.push(LlamaToken(0), start + row, sequence, false);
+        }
+        self.compute(&mut batch, Some(rows))
+    }
+
+    /// With `embeddings` in the place of the batch's tokens, a row for each.
+    fn compute(&mut self, batch: &mut Batch, embeddings: Option<&[f32]>) -> Result<(), RawError> {
         self.rows.clear();
         let mut counts = vec![1_i32; batch.len()];
         let mut ids: Vec<*mut sys::llama_seq_id> = batch.sequences.iter_mut().map(std::ptr::from_mut).collect();
+        // llama.cpp only reads them; the pointer's type is older than that.
+        let embd = embeddings.map_or(std::ptr::null_mut(), |rows| rows.as_ptr().cast_mut());
         let raw = sys::llama_batch {
             n_tokens: index(batch.len()),
-            token: batch.tokens.as_mut_ptr(),
-            embd: std::ptr::null_mut(),
+            token: if embeddings.is_some() { std::ptr::null_mut() } else { batch.tokens.as_mut_ptr() },
+            embd,
             pos: batch.positions.as_mut_ptr(),
             n_seq_id: counts.as_mut_ptr(),
             seq_id: ids.as_mut_ptr(),
@@ -153,8 +182,8 @@ impl Context {
         let code = cores::compute(usize::try_from(self.settings.threads).unwrap_or(1), |threads| {
             let threads = index(threads);
             // SAFETY: the context is this one's alone. Every array of the batch has `n_tokens` entries (`Batch::push`
-            // grows all of them), each `seq_id` points at one id (`n_seq_id` is 1), and all outlive the call, which
-            // keeps none of them.
+            // grows all of them), each `seq_id` points at one id (`n_seq_id` is 1), embeddings have a row of the
+            // model's width for each, and all outlive the call, which keeps none of them.
             unsafe {
                 sys::llama_set_n_threads(context, threads, threads);
                 sys::llama_decode(context, raw)
@@ -225,11 +254,11 @@ impl Drop for Context {
 }
 
 /// Positions, counts and ids are far below 2³¹: a context is bounded by its cells.
-fn index(value: usize) -> i32 {
+pub(super) fn index(value: usize) -> i32 {
     i32::try_from(value).expect("positions fit a context, which holds fewer than 2^31 tokens")
 }
 
-fn model_pointer(model: &LlamaModel) -> NonNull<sys::llama_model> {
+pub(super) fn model_pointer(model: &LlamaModel) -> NonNull<sys::llama_model> {
     // SAFETY: `LlamaModel` is `repr(transparent)` over this pointer (its version is pinned; the size is checked above).
     unsafe { *std::ptr::from_ref(model).cast::<NonNull<sys::llama_model>>() }
 }
@@ -302,8 +331,18 @@ pub(super) fn render(template: &CStr, messages: &[(&CStr, &CStr)], generation: b
     }
 }
 
-/// The bytes that a token stands for; of a control token none, or its mark where `marks` are asked for.
+/// How many numbers stand for a token where embeddings are given in its place.
+pub(super) fn embedding_width(model: &LlamaModel) -> usize {
+    // SAFETY: the model is alive.
+    usize::try_from(unsafe { sys::llama_model_n_embd_inp(model_pointer(model).as_ptr()) }).unwrap_or(0)
+}
+
+/// The bytes that a token stands for; of a control token none, or its mark where `marks` are asked for. None either of
+/// what is no token of the vocabulary.
 pub(super) fn piece(model: &LlamaModel, token: LlamaToken, marks: bool) -> Vec<u8> {
+    if !(0..model.n_vocab()).contains(&token.0) {
+        return Vec::new();
+    }
     let mut bytes = vec![0_u8; 32];
     loop {
         let room = index(bytes.len());
@@ -353,7 +392,7 @@ pub(super) fn log_to_tracing() {
     unsafe { sys::llama_log_set(Some(log_line), std::ptr::null_mut()) }
 }
 
-extern "C" fn log_line(level: sys::ggml_log_level, text: *const c_char, _data: *mut c_void) {
+pub(super) extern "C" fn log_line(level: sys::ggml_log_level, text: *const c_char, _data: *mut c_void) {
     if text.is_null() {
         return;
     }

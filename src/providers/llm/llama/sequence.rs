@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
+use super::mtmd::Embeddings;
 use super::prompt::Prompt;
 use super::raw;
 use super::sampler::Sampler;
@@ -93,11 +94,18 @@ pub(super) struct Sequence {
     pub(super) slot: usize,
     /// Tokens to compute: the rest of the prompt, or the token that was drawn last.
     pub(super) todo: Vec<LlamaToken>,
+    pictures: Vec<Placed>,
     speaker: Option<Speaker>,
     usage: Usage,
     started: Instant,
     parked: Duration,
     parked_since: Option<Instant>,
+}
+
+/// Rows of a picture, and the position of the first.
+pub(super) struct Placed {
+    pub(super) start: usize,
+    pub(super) embeddings: Arc<Embeddings>,
 }
 
 /// What a reply has and work ahead has not.
@@ -143,8 +151,14 @@ impl Sequence {
             timing: EngineTiming { queued: job.submitted.elapsed(), inference: Duration::ZERO },
         };
         let todo = prompt[cached..].to_vec();
+        let pictures = placed(&job.prompt, prompt);
         let started = Instant::now();
-        Some(Self { job, slot, todo, speaker, usage, started, parked: Duration::ZERO, parked_since: None })
+        Some(Self { job, slot, todo, pictures, speaker, usage, started, parked: Duration::ZERO, parked_since: None })
+    }
+
+    /// The picture whose row stands at a position.
+    pub(super) fn picture_at(&self, position: usize) -> Option<&Placed> {
+        self.pictures.iter().find(|one| (one.start..one.start + one.embeddings.rows).contains(&position))
     }
 
     /// Past its prompt: it decodes one token a step.
@@ -251,4 +265,14 @@ impl Sequence {
     pub(super) fn fail(self, error: ProviderError) {
         self.job.fail(error);
     }
+}
+
+fn placed(prompt: &Prompt, tokens: &[LlamaToken]) -> Vec<Placed> {
+    let mut from = 0;
+    let places = prompt.pictures().filter_map(|rows| {
+        let start = from + tokens[from..].iter().position(|token| rows.marks.first() == Some(token))?;
+        from = start + rows.marks.len();
+        Some(Placed { start, embeddings: Arc::clone(&rows.embeddings) })
+    });
+    places.collect()
 }
