@@ -4,9 +4,10 @@ ROSE := target/release/rose
 BIND ?= 127.0.0.1:8080
 DATA ?= data
 MODELS ?= small
+IMAGE_TARGETS ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup frontend build models test-models demo check test bench openapi fmt
+.PHONY: help setup frontend build models test-models demo check test bench openapi fmt image
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +67,9 @@ bench: test-models ## Every bench; each prints its share of the turn's budget
 
 openapi: ## Write docs/openapi.json anew from the routes
 	ROSE_UPDATE_OPENAPI=1 $(CARGO) test --release --locked --test it -- openapi
+
+image: ## Build the container image rose:local (IMAGE_TARGETS="local cloud models" for others too)
+	bash scripts/image.sh $(IMAGE_TARGETS)
 
 fmt: ## Format the source
 	$(CARGO) fmt
