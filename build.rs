@@ -4,7 +4,7 @@ use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    watch_web_app();
+    watch_frontend();
     if std::env::var_os("CARGO_FEATURE_TTS_PIPER").is_none() {
         return;
     }
@@ -17,12 +17,12 @@ fn main() {
 
 /// A new build of the web app gets into the binary. Its folder is made where it is missing, since cargo would take a
 /// missing one for changed, each time.
-fn watch_web_app() {
-    if std::env::var_os("CARGO_FEATURE_WEB").is_none() {
+fn watch_frontend() {
+    if std::env::var_os("CARGO_FEATURE_FRONTEND").is_none() {
         return;
     }
-    if let Err(error) = std::fs::create_dir_all("web/dist") {
-        println!("cargo:warning=web/dist can't be made ({error}); the binary is built without the web app");
+    if let Err(error) = std::fs::create_dir_all("frontend/dist") {
+        println!("cargo:warning=frontend/dist can't be made ({error}); the binary is built without the web app");
     }
-    println!("cargo:rerun-if-changed=web/dist");
+    println!("cargo:rerun-if-changed=frontend/dist");
 }

@@ -8,6 +8,7 @@ pub mod care;
 pub mod chat;
 pub mod doctor;
 pub mod eval;
+pub mod health;
 mod machine;
 pub mod models;
 pub mod restore;
@@ -35,6 +36,7 @@ Examples:
   rose care report                                        how often care answered, without anybody's words
   rose backup                                             copy the database and the cookie key into one file
   rose doctor                                             what is missing, and how to get it
+  rose health                                             ask a running server whether it is ready
 
 Settings come from rose.toml, ROSE__SECTION__KEY variables and the options, the later outranking the former;
 rose.example.toml documents each. RUST_LOG sets what is logged.";
@@ -87,6 +89,7 @@ enum Command {
     Backup(backup::BackupCommand),
     Restore(restore::RestoreCommand),
     Doctor(doctor::DoctorCommand),
+    Health(health::HealthCommand),
 }
 
 /// Parses the command line, runs the command and gives the process its exit code.
@@ -137,6 +140,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Backup(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Restore(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Doctor(command) => command.run(&Config::load(&overrides)?),
+        Command::Health(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Chat(command) => command.run(Config::load(&overrides)?),
         Command::Say(command) => command.run(&Config::load(&overrides)?),
         Command::Transcribe(command) => command.run(&Config::load(&overrides)?),

@@ -5,6 +5,7 @@ mod client_address;
 mod cookie_key;
 mod error;
 mod extract;
+mod frontend;
 mod identity;
 mod openapi;
 mod rate_limit;
@@ -18,7 +19,6 @@ mod speech;
 mod state;
 mod takeout;
 mod turn;
-mod web;
 
 pub use cookie_key::CookieKeyError;
 pub use error::{ApiError, ErrorBody, ErrorCode, ErrorEnvelope, OpenAiErrorBody, OpenAiErrorEnvelope};

@@ -21,7 +21,7 @@ use super::routes::{
     blobs, capabilities, care, chat, health, index, me, memories, metrics, realtime, replay, schema, sessions, voice,
 };
 use super::state::Server;
-use super::{access_log, error, identity, openapi, rate_limit, request_id, security, web};
+use super::{access_log, error, frontend, identity, openapi, rate_limit, request_id, security};
 
 /// Bodies of plain JSON routes.
 const JSON_BYTES: usize = 64 * 1024;
@@ -37,7 +37,7 @@ pub(super) fn build(server: &Server) -> Result<Router, CsrfError> {
 fn inside(server: &Server, router: Router<Server>) -> Result<Router, CsrfError> {
     // Read from below: what is added last is met first. The rate limit stands at its routes, inside of the headers and
     // the log, so that a refusal has the ones and leaves a line in the other.
-    Ok(web::with_web_app(router)
+    Ok(frontend::with_frontend(router)
         .layer(from_fn(pause_limit))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(security::foreign_pages(&server.config().allowed_origins)?)

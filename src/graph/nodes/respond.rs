@@ -194,10 +194,7 @@ async fn attempt_reply(
     let started = Instant::now();
     let ports = context.ports;
     let grounds = || grounds(state, ports);
-    let outcome = match generate(request, context, &enough, watch, started, grounds).await {
-        Err(ProviderError::Cancelled) => Outcome::default(),
-        other => other?,
-    };
+    let outcome = generate(request, context, &enough, watch, started, grounds).await;
     let timing = outcome.usage.map(|usage| usage.timing).unwrap_or_default();
     if let Some(usage) = &outcome.usage {
         context.listener.generated(usage);
@@ -235,18 +232,24 @@ async fn generate(
     watch: &Watch,
     started: Instant,
     grounds: impl Fn() -> Grounds + Send,
-) -> Result<Outcome, ProviderError> {
-    let mut stream = context.ports.llm.stream(request).await?;
+) -> Outcome {
+    // Whatever becomes of the model: who is in danger is answered.
+    let verdict = || async { enough.run_until_cancelled(watch.verdict()).await.flatten() };
+    let mut stream = match context.ports.llm.stream(request).await {
+        Ok(stream) => stream,
+        Err(ProviderError::Cancelled) => return Outcome::default(),
+        Err(error) => return Outcome { failed: Some(error), alarm: verdict().await, ..Outcome::default() },
+    };
     let mut first = true;
     while let Some(delta) = stream.next().await {
         match delta {
             Ok(Delta::Text(text)) => {
                 if std::mem::take(&mut first) {
                     context.listener.stage(StageTiming::own(Stage::FirstToken, started.elapsed())).await;
-                    let verdict = enough.run_until_cancelled(watch.verdict()).await.flatten();
-                    if verdict.is_some() {
+                    let alarm = verdict().await;
+                    if alarm.is_some() {
                         enough.cancel();
-                        return Ok(Outcome { alarm: verdict, ..Outcome::default() });
+                        return Outcome { alarm, ..Outcome::default() };
                     }
                 }
                 // After the token is cancelled, the model tells how it ended within a token's time.
@@ -260,14 +263,18 @@ async fn generate(
             Ok(Delta::Done(usage)) => {
                 let whole = usage.finish == Finish::Stop;
                 // A reply without a word is judged too.
-                let alarm = if first { enough.run_until_cancelled(watch.verdict()).await.flatten() } else { None };
-                return Ok(Outcome { usage: Some(usage), whole, failed: None, alarm });
+                let alarm = if first { verdict().await } else { None };
+                return Outcome { usage: Some(usage), whole, failed: None, alarm };
             }
-            Err(_) if enough.is_cancelled() => return Ok(Outcome::default()),
-            Err(error) => return Ok(Outcome { failed: Some(error), ..Outcome::default() }),
+            Err(_) if enough.is_cancelled() => return Outcome::default(),
+            Err(error) => {
+                let alarm = if first { verdict().await } else { None };
+                return Outcome { failed: Some(error), alarm, ..Outcome::default() };
+            }
         }
     }
+    let alarm = if first { verdict().await } else { None };
     let backend = context.ports.llm.describe().backend;
     let failed = ProviderError::Failed { backend, reason: "the reply broke off".into() };
-    Ok(Outcome { failed: (!enough.is_cancelled()).then_some(failed), ..Outcome::default() })
+    Outcome { failed: (!enough.is_cancelled()).then_some(failed), alarm, ..Outcome::default() }
 }

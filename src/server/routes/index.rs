@@ -3,10 +3,10 @@
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use crate::server::web;
+use crate::server::frontend;
 
 /// The web app.
 #[utoipa::path(get, path = "/", operation_id = "get_index", tag = "service", responses((status = 200, content_type = "text/html", body = String)))]
 pub(crate) async fn index(headers: HeaderMap) -> Response {
-    web::page(&headers)
+    frontend::page(&headers)
 }

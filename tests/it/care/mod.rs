@@ -2,4 +2,5 @@
 
 mod answers;
 mod detection;
+mod judge;
 mod own_data;

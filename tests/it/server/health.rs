@@ -1,6 +1,8 @@
 //! Health, metrics, and what the root says.
 
+use clap::Parser;
 use reqwest::StatusCode;
+use rose::cli::health::HealthCommand;
 use rose::server::Server;
 use serde_json::Value;
 
@@ -26,6 +28,8 @@ async fn before_the_engines_are_there_it_says_starting() {
     let template = TestApp::fake().await;
     let (url, stop, serving) = listen(Server::new(template.app.config.server.clone())).await;
     let person = Person::new(&url);
+    let refusal = ask(&url, &template).await.expect_err("not ready").to_string();
+    assert_eq!(refusal, format!("{url} is not ready: its engines are being loaded"));
 
     let health = person.get("/api/health").await;
     assert_eq!(health.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -37,6 +41,34 @@ async fn before_the_engines_are_there_it_says_starting() {
 
     stop.cancel();
     serving.await.expect("no panic").expect("a good end");
+}
+
+/// What `rose health` prints.
+async fn ask(url: &str, app: &TestApp) -> anyhow::Result<String> {
+    let command = Command::parse_from(["health", "--url", url]).health;
+    let config = app.app.config.clone();
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut out = Vec::new();
+        command.run(&config, &mut out).map(|()| String::from_utf8(out).expect("UTF-8"))
+    });
+    asked.await.expect("no panic")
+}
+
+#[derive(clap::Parser)]
+struct Command {
+    #[command(flatten)]
+    health: HealthCommand,
+}
+
+#[tokio::test]
+async fn the_command_asks_whether_it_is_ready() {
+    let app = TestApp::fake().await;
+    assert_eq!(ask(&app.url, &app).await.expect("ready"), "ready\n");
+    let url = app.url.clone();
+    let data = app.stop().await;
+    let template = TestApp::fake_in(data).await;
+    let refusal = ask(&url, &template).await.expect_err("nobody is there").to_string();
+    assert_eq!(refusal, format!("{url} can't be reached"));
 }
 
 #[tokio::test]

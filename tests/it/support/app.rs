@@ -22,10 +22,11 @@ pub struct TestApp {
 }
 
 /// The settings of this machine, its data in `data`.
-fn settings(data: &TempDir) -> Config {
-    let overrides =
-        Overrides { bind: Some("127.0.0.1:0".into()), data_dir: Some(data.path().to_owned()), ..Overrides::default() };
-    super::settings::tiny_with(overrides)
+fn settings(data: &TempDir, set: &str) -> Config {
+    super::settings::of_set(
+        set,
+        Overrides { bind: Some("127.0.0.1:0".into()), data_dir: Some(data.path().to_owned()), ..Overrides::default() },
+    )
 }
 
 impl TestApp {
@@ -44,7 +45,7 @@ impl TestApp {
     }
 
     async fn fake_in_with(data: TempDir, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = settings(&data);
+        let mut config = settings(&data, "tiny");
         config.stt.backends = vec![SttBackend::Fake];
         config.llm.backends = vec![LlmBackend::Fake];
         config.tts.backends = vec![TtsBackend::Fake];
@@ -58,8 +59,18 @@ impl TestApp {
 
     /// The real engines, on the tiny models.
     pub async fn tiny() -> Self {
+        Self::real("tiny").await
+    }
+
+    /// The real engines, on the models of the default set.
+    #[cfg(feature = "llm-llama")]
+    pub async fn small() -> Self {
+        Self::real("small").await
+    }
+
+    async fn real(set: &str) -> Self {
         let data = tempfile::tempdir().expect("a folder for the test");
-        Self::start(settings(&data), data).await
+        Self::start(settings(&data, set), data).await
     }
 
     async fn start(config: Config, data: TempDir) -> Self {

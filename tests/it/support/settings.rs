@@ -8,15 +8,19 @@ pub fn tiny() -> Config {
 }
 
 pub fn tiny_with(overrides: Overrides) -> Config {
-    let overrides = Overrides { model_set: Some("tiny".into()), ..overrides };
+    of_set("tiny", overrides)
+}
+
+/// With the models of a set.
+pub fn of_set(set: &str, overrides: Overrides) -> Config {
+    let overrides = Overrides { model_set: Some(set.into()), ..overrides };
     Config::load(&overrides).expect("the settings are valid")
 }
 
 /// The default set's language model.
 #[cfg(feature = "llm-llama")]
 pub fn small_llm() -> std::sync::Arc<dyn rose::providers::llm::LanguageModel> {
-    let overrides = Overrides { model_set: Some("small".into()), ..Overrides::default() };
-    let config = Config::load(&overrides).expect("the settings are valid");
+    let config = of_set("small", Overrides::default());
     let models = rose::weights::ModelStore::open(&config.models).expect("a models folder");
     rose::providers::llm::build(&config.llm, &models).expect("run `rose models pull small`")
 }

@@ -57,7 +57,7 @@ export const test = base.extend<{ open: (path: string) => Promise<void> }, { set
   settings: [{}, { option: true, scope: "worker" }],
   rose: [
     async ({ settings }, use) => {
-      const data = await mkdtemp(path.join(tmpdir(), "rose-web-"));
+      const data = await mkdtemp(path.join(tmpdir(), "rose-frontend-"));
       const rose = new Rose(data, settings);
       await rose.start();
       await use(rose);

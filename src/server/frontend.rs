@@ -1,5 +1,5 @@
-//! The web app: the files of `web/dist`, as they were when this binary was built, and its page for every path that is
-//! one of its views. Never in the way of the API.
+//! The web app: the files of `frontend/dist`, as they were when this binary was built, and its page for every path that
+//! is one of its views. Never in the way of the API.
 
 use std::borrow::Cow;
 
@@ -18,11 +18,11 @@ const PAGE: &str = "index.html";
 /// What is under these answers as the API does, also where there is nothing.
 const API: [&str; 3] = ["api", "v1", "metrics"];
 
-#[cfg(feature = "web")]
+#[cfg(feature = "frontend")]
 mod dist {
     /// Empty where the app had not been built.
     #[derive(rust_embed::RustEmbed)]
-    #[folder = "web/dist"]
+    #[folder = "frontend/dist"]
     #[allow_missing = true]
     struct Dist;
 
@@ -33,7 +33,7 @@ mod dist {
     }
 }
 
-#[cfg(not(feature = "web"))]
+#[cfg(not(feature = "frontend"))]
 mod dist {
     pub(super) fn file(_: &str) -> Option<super::File> {
         None
@@ -65,7 +65,7 @@ fn asset(path: &str) -> Option<Asset> {
 }
 
 /// What has no route of its own: the app's files and views, compressed; else the API's "nothing here".
-pub(super) fn with_web_app(router: Router<Server>) -> Router<Server> {
+pub(super) fn with_frontend(router: Router<Server>) -> Router<Server> {
     router.fallback_service(serve.layer(CompressionLayer::new()).with_state(()))
 }
 
@@ -98,8 +98,8 @@ pub(super) fn page(headers: &HeaderMap) -> Response {
 }
 
 fn not_built() -> Response {
-    const TEXT: &str = "Rose is here, but this binary was built without her web app. Build it with `make web`, then \
-                        Rose again, or use the API: /api/openapi.json describes it.\n";
+    const TEXT: &str = "Rose is here, but this binary was built without her web app. Build it with `make frontend`, \
+                        then Rose again, or use the API: /api/openapi.json describes it.\n";
     TEXT.into_response()
 }
 

@@ -26,7 +26,7 @@ async fn the_root_is_the_app_or_says_that_it_was_not_built() {
         let answer = open(&person, path).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         let text = answer.text().await.expect("text");
-        assert!(text.contains("id=\"root\"") || text.contains("make web"), "{path}: {text}");
+        assert!(text.contains("id=\"root\"") || text.contains("make frontend"), "{path}: {text}");
     }
 }
 
