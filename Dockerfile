@@ -65,7 +65,10 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --no-create-home --home-dir /app/data rose \
     && install -d -o rose -g rose /app/data
+# What they keep for the next time is of no use in the volume.
 ENV PATH=/app/bin:$PATH \
+    PIP_NO_CACHE_DIR=1 \
+    npm_config_cache=/tmp/npm \
     ROSE__DATA__DIR=/app/data \
     ROSE__MODELS__DIR=/app/data/models
 WORKDIR /app

@@ -18,7 +18,7 @@ build_with() {
     local engine=$1 target
     for target in "${targets[@]}"; do
         case $engine in
-            buildah) buildah build --format docker --target "$target" --tag "$name:$target" . ;;
+            buildah) buildah build --layers --format docker --target "$target" --tag "$name:$target" . ;;
             *) "$engine" build --target "$target" --tag "$name:$target" . ;;
         esac
     done
@@ -113,7 +113,8 @@ for target in "${targets[@]}"; do
     [ "$target" != models ] || built=${built%/*}/local
     install -d "$built"
     echo "building $name:$target" >&2
-    buildah build --format docker --pull-never "${mounts[@]}" --volume "$built:/src/target" \
+    # By layers, so that one target's stages serve the next.
+    buildah build --layers --format docker --pull-never "${mounts[@]}" --volume "$built:/src/target" \
         --build-arg NODE_IMAGE="$tools" --build-arg RUST_IMAGE="$tools" --build-arg RUNTIME_IMAGE="$base" \
         --target "$target" --tag "$name:$target" .
 done
