@@ -40,7 +40,9 @@ pub struct Rgb {
 /// # Errors
 /// `TooLarge`, or `Broken` where the header can't be read.
 pub fn measure(image: &Image) -> Result<(u32, u32), ImageDecodeError> {
-    let (width, height) = reader(image).into_dimensions().map_err(|error| broken(image, error))?;
+    // Without the decoder's limits: what is too large is told with its size.
+    let reader = ImageReader::with_format(Cursor::new(image.bytes.as_ref()), format(image.format));
+    let (width, height) = reader.into_dimensions().map_err(|error| broken(image, error))?;
     if width == 0 || height == 0 {
         return Err(ImageDecodeError::Broken(name(image.format)));
     }
@@ -59,7 +61,7 @@ pub fn measure(image: &Image) -> Result<(u32, u32), ImageDecodeError> {
 pub fn decode(image: &Image, longest: u32) -> Result<Rgb, ImageDecodeError> {
     measure(image)?;
     let undecodable = |error| broken(image, error);
-    let mut decoder = reader(image).into_decoder().map_err(undecodable)?;
+    let mut decoder = limited(image).into_decoder().map_err(undecodable)?;
     // One without the tag, or with a broken one, is as it should be.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(undecodable)?;
@@ -78,10 +80,16 @@ fn on_paper(image: &DynamicImage) -> Vec<u8> {
         u8::try_from((value * alpha + paper * (255 - alpha)) / 255).unwrap_or(u8::MAX)
     };
     let pixels = image.to_rgba8();
-    pixels.pixels().flat_map(|pixel| { let [r, g, b, a] = pixel.0; [blend(r, a), blend(g, a), blend(b, a)] }).collect()
+    pixels
+        .pixels()
+        .flat_map(|pixel| {
+            let [r, g, b, a] = pixel.0;
+            [blend(r, a), blend(g, a), blend(b, a)]
+        })
+        .collect()
 }
 
-fn reader(image: &Image) -> ImageReader<Cursor<&[u8]>> {
+fn limited(image: &Image) -> ImageReader<Cursor<&[u8]>> {
     let mut reader = ImageReader::with_format(Cursor::new(image.bytes.as_ref()), format(image.format));
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST_SIDE);
@@ -204,7 +212,8 @@ mod tests {
         let huge = Image { format: ImageFormat::Png, bytes: png.into() };
         let refused = ImageDecodeError::TooLarge { width: 50_000, height: 50_000 };
         assert_eq!(measure(&huge), Err(refused));
-        for bytes in [b"\x89PNG\r\n\x1a\n rest".as_slice(), b"GIF89a\0\0\0\0", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WEBP"] {
+        for bytes in [b"\x89PNG\r\n\x1a\n rest".as_slice(), b"GIF89a\0\0\0\0", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WEBP"]
+        {
             let broken = Image { format: ImageFormat::sniff(bytes).unwrap(), bytes: Bytes::from_static(bytes) };
             assert!(matches!(decode(&broken, 100), Err(ImageDecodeError::Broken(_))), "{bytes:?}");
         }

@@ -258,8 +258,7 @@ impl RawLlm {
         if self.local.threads == 0 {
             return Err(ConfigError::invalid("llm.local.threads", 0, "give at least 1"));
         }
-        for (key, slots) in
-            [("llm.local.slots", self.local.slots), ("llm.local.vision.slots", self.local.vision.slots)]
+        for (key, slots) in [("llm.local.slots", self.local.slots), ("llm.local.vision.slots", self.local.vision.slots)]
         {
             if !(1..=64).contains(&slots) {
                 return Err(ConfigError::invalid(key, slots, "give 1 to 64"));

@@ -27,16 +27,16 @@ use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use super::{BackendStatus, BuildError, Description, Place, ProviderError};
+use crate::config::{LlmBackend, LlmConfig, RemoteLlmConfig};
 #[cfg(feature = "llm-llama")]
 use crate::config::{LocalLlmConfig, ModelReference};
-use crate::config::{LlmBackend, LlmConfig, RemoteLlmConfig};
 use crate::domain::ids::SessionId;
 use crate::domain::image::Image;
 use crate::domain::message::Role;
 use crate::domain::stage::EngineTiming;
+use crate::weights::ModelStore;
 #[cfg(feature = "llm-llama")]
 use crate::weights::{Capability, InstalledModel, WeightsError};
-use crate::weights::ModelStore;
 
 /// The backends that the config names, in its order: alone, or behind one another. One that can't be built is left out,
 /// with a warning.

@@ -281,7 +281,11 @@ impl Engine {
 
     /// A piece of the picture that comes next in somebody's prompt: its rows can't be in one batch with tokens.
     fn step_picture(&mut self) {
-        let waiting = self.running.iter().enumerate().filter(|(_, sequence)| sequence.todo.first().is_some_and(|next| is_mark(*next)));
+        let waiting = self
+            .running
+            .iter()
+            .enumerate()
+            .filter(|(_, sequence)| sequence.todo.first().is_some_and(|next| is_mark(*next)));
         let Some(at) = waiting.min_by_key(|(_, sequence)| sequence.job.rank()).map(|(at, _)| at) else { return };
         let most = if self.running.iter().any(Sequence::is_speaking) { self.beside } else { self.alone };
         let slot = self.running[at].slot;

