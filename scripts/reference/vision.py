@@ -64,6 +64,8 @@ def make_model():
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             scale = 0.1 if parameter.dim() > 1 else 0.05
+            # So that the picture's rows are about as large as those of the words.
+            scale = 0.04 if "modality_projection" in name else scale
             base = 1.0 if "norm" in name and name.endswith("weight") else 0.0
             parameter.copy_(base + scale * torch.randn_like(parameter))
     return model

@@ -11,7 +11,7 @@ use llama_cpp_2::model::LlamaModel;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::raw::{Batch, Context, ContextSettings, RawError};
+use super::raw::{Batch, CachePrecision, Context, ContextSettings, RawError};
 use super::sequence::{Job, Sequence};
 use super::slots::{Slots, common};
 use super::vision::is_mark;
@@ -63,6 +63,7 @@ impl Engine {
                 sequences: number(Slots::count(settings.sessions))?,
                 batch_tokens: number(STEP_TOKENS)?,
                 threads: i32::try_from(settings.threads).map_err(|_| failed("too many threads".into()))?,
+                cache: CachePrecision::Half,
             },
         )
         .map_err(|error| failed(error.to_string()))?;

@@ -24,6 +24,16 @@ pub(super) struct ContextSettings {
     /// The most that one `decode` takes.
     pub(super) batch_tokens: u32,
     pub(super) threads: i32,
+    /// How keys and values are kept.
+    pub(super) cache: CachePrecision,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CachePrecision {
+    Half,
+    /// Without flash attention, which is at half precision whatever the cache is. For comparing with a reference.
+    #[cfg(test)]
+    Single,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -114,9 +124,14 @@ impl Context {
         // One pool of cells: a shared beginning is stored once, and any set of sequences decodes in one batch. Flash
         // attention skips the cells of other sequences, so that those that rest cost next to nothing.
         parameters.kv_unified = true;
-        parameters.flash_attn_type = sys::LLAMA_FLASH_ATTN_TYPE_ENABLED;
-        parameters.type_k = sys::GGML_TYPE_F16;
-        parameters.type_v = sys::GGML_TYPE_F16;
+        let (cache, flash) = match settings.cache {
+            CachePrecision::Half => (sys::GGML_TYPE_F16, sys::LLAMA_FLASH_ATTN_TYPE_ENABLED),
+            #[cfg(test)]
+            CachePrecision::Single => (sys::GGML_TYPE_F32, sys::LLAMA_FLASH_ATTN_TYPE_DISABLED),
+        };
+        parameters.flash_attn_type = flash;
+        parameters.type_k = cache;
+        parameters.type_v = cache;
         parameters.no_perf = true;
         if let Some(tap) = &mut tap {
             tap.install(&mut parameters);

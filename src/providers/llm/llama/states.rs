@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::token::LlamaToken;
 
-use super::raw::{self, Batch, Context, ContextSettings};
+use super::raw::{self, Batch, CachePrecision, Context, ContextSettings};
 use super::tap::Tap;
 use super::{BACKEND, failed, invalid};
 use crate::providers::ProviderError;
@@ -55,6 +55,7 @@ impl States {
                 sequences: 1,
                 batch_tokens: STEP_TOKENS as u32,
                 threads,
+                cache: CachePrecision::Half,
             };
             let context = Context::with_tap(Arc::clone(&model), settings, Tap::new(&layers))
                 .map_err(|error| failed(error.to_string()))?;
