@@ -1,4 +1,5 @@
-# Rose in a container. Targets: `local`, with every engine inside (the default); `cloud`, without them, for services;
+# Rose in a container. Targets: `local`, with every engine inside (the default); `cloud`, for services, with none but the
+# one for embeddings;
 # `models`, which fetches model files into the volume of `local`. `make image` builds them, also without a registry.
 
 # The base images are arguments, so that a machine that reaches no registry can bring its own.
@@ -32,7 +33,7 @@ RUN cargo build --release --locked --bin rose \
         /out/espeak-ng-data
 
 FROM source AS build-cloud
-RUN cargo build --release --locked --bin rose --no-default-features --features frontend \
+RUN cargo build --release --locked --bin rose --no-default-features --features frontend,candle \
     && install -D target/release/rose /out/rose
 
 FROM ${RUNTIME_IMAGE} AS runtime

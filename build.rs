@@ -1,23 +1,8 @@
-//! Names the libraries that espeak-ng's static archive needs and espeak-rs-sys leaves out, and watches the web app.
-
-use std::path::Path;
+//! Watches the web app: a new build of it gets into the binary. Its folder is made where it is missing, since cargo would
+//! take a missing one for changed, each time.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    watch_frontend();
-    if std::env::var_os("CARGO_FEATURE_TTS_PIPER").is_none() {
-        return;
-    }
-    println!("cargo:rustc-link-lib=sonic");
-    // espeak-ng's build picks pcaudiolib up where its headers are installed.
-    if Path::new("/usr/include/pcaudiolib/audio.h").exists() {
-        println!("cargo:rustc-link-lib=pcaudio");
-    }
-}
-
-/// A new build of the web app gets into the binary. Its folder is made where it is missing, since cargo would take a
-/// missing one for changed, each time.
-fn watch_frontend() {
     if std::env::var_os("CARGO_FEATURE_FRONTEND").is_none() {
         return;
     }

@@ -69,7 +69,6 @@ fn checks(config: &Config) -> Vec<Check<'_>> {
         TtsBackend::Local | TtsBackend::Fake => None,
     });
     let embeddings = embeddings.backends.iter().filter_map(|backend| match backend {
-        EmbeddingsBackend::Together => Some(openai("embeddings", "together", &embeddings.together.api, TOGETHER)),
         EmbeddingsBackend::OpenAi => Some(openai("embeddings", "openai", &embeddings.openai.api, OPENAI)),
         EmbeddingsBackend::Local | EmbeddingsBackend::Fake => None,
     });

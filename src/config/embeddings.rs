@@ -11,7 +11,6 @@ pub struct EmbeddingsConfig {
     pub backends: Vec<EmbeddingsBackend>,
     pub model: ModelReference,
     pub queue_length: usize,
-    pub together: RemoteEmbeddingsConfig,
     /// Any service that speaks the OpenAI protocol.
     pub openai: RemoteEmbeddingsConfig,
 }
@@ -25,14 +24,6 @@ pub struct RemoteEmbeddingsConfig {
     pub max_chars: usize,
 }
 
-/// <https://docs.together.ai/docs/embeddings-overview>; 1024 wide, 514 tokens.
-const TOGETHER: ApiDefaults = ApiDefaults {
-    base_url: "https://api.together.xyz/v1",
-    model: "intfloat/multilingual-e5-large-instruct",
-    key_variable: "TOGETHER_API_KEY",
-    key_needed: true,
-};
-
 const OPENAI: ApiDefaults = ApiDefaults {
     base_url: "http://127.0.0.1:8000/v1",
     model: "default",
@@ -44,7 +35,6 @@ const OPENAI: ApiDefaults = ApiDefaults {
 #[serde(rename_all = "lowercase")]
 pub enum EmbeddingsBackend {
     Local,
-    Together,
     OpenAi,
     Fake,
 }
@@ -54,7 +44,6 @@ pub enum EmbeddingsBackend {
 pub(super) struct RawEmbeddings {
     backends: Vec<EmbeddingsBackend>,
     local: RawLocalEmbeddings,
-    together: RawRemoteEmbeddings,
     openai: RawRemoteEmbeddings,
 }
 
@@ -63,7 +52,6 @@ impl Default for RawEmbeddings {
         Self {
             backends: vec![EmbeddingsBackend::Local],
             local: RawLocalEmbeddings::default(),
-            together: RawRemoteEmbeddings::default(),
             openai: RawRemoteEmbeddings::default(),
         }
     }
@@ -127,12 +115,11 @@ impl RawEmbeddings {
             return Err(ConfigError::invalid(
                 "embeddings.backends",
                 "empty",
-                "name at least one of local, together, openai, fake",
+                "name at least one of local, openai, fake",
             ));
         }
         let uses = |backend| self.backends.contains(&backend);
         Ok(EmbeddingsConfig {
-            together: self.together.validate("embeddings.together", &TOGETHER, uses(EmbeddingsBackend::Together))?,
             openai: self.openai.validate("embeddings.openai", &OPENAI, uses(EmbeddingsBackend::OpenAi))?,
             backends: self.backends,
             model: ModelReference::parse(self.local.model),

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::api::{ApiDefaults, RawApi};
+use super::vendors;
 use super::{ApiConfig, ConfigError};
 
 #[derive(Debug, Clone)]
@@ -30,10 +31,10 @@ pub struct RemoteImageConfig {
     pub steps: u32,
 }
 
-/// <https://docs.together.ai/docs/images-overview>; `schnell` is made for 1 to 4 steps.
+/// `schnell` is made for 1 to 4 steps.
 const TOGETHER: ApiDefaults = ApiDefaults {
     base_url: "https://api.together.xyz/v1",
-    model: "black-forest-labs/FLUX.1-schnell",
+    model: vendors::TOGETHER_IMAGE.model,
     key_variable: "TOGETHER_API_KEY",
     key_needed: true,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::api::{ApiDefaults, RawApi};
+use super::vendors;
 use super::{ApiConfig, ConfigError, ModelReference};
 
 #[derive(Debug, Clone)]
@@ -43,15 +44,34 @@ pub struct RemoteLlmConfig {
     pub context_tokens: usize,
     /// What a request with pictures goes to; `None`: the same model as every other.
     pub vision_model: Option<String>,
+    pub reasoning: ReasoningConfig,
+    /// Fields that every request carries on top.
+    pub extra_body: serde_json::Map<String, serde_json::Value>,
 }
 
-/// Pictures in a message: <https://console.groq.com/docs/vision>.
-const GROQ_VISION: &str = "meta-llama/llama-4-scout-17b-16e-instruct";
+/// How long a model may think before it answers: <https://console.groq.com/docs/reasoning>.
+#[derive(Debug, Clone, Default)]
+pub struct ReasoningConfig {
+    /// `reasoning_effort`; `None` leaves it to the service.
+    pub effort: Option<String>,
+    /// That of the vision model.
+    pub vision_effort: Option<String>,
+    /// `reasoning_format`; `None` leaves it to the service.
+    pub format: Option<String>,
+    /// What a model that reasons may write before its answer: services count it as part of the reply.
+    pub max_tokens: usize,
+}
 
-/// <https://console.groq.com/docs/openai>
+impl ReasoningConfig {
+    /// On top of the answer's.
+    pub fn tokens(&self, effort: Option<&str>) -> usize {
+        if effort.is_none_or(|effort| effort == "none") { 0 } else { self.max_tokens }
+    }
+}
+
 const GROQ: ApiDefaults = ApiDefaults {
     base_url: "https://api.groq.com/openai/v1",
-    model: "llama-3.3-70b-versatile",
+    model: vendors::GROQ_LLM.model,
     key_variable: "GROQ_API_KEY",
     key_needed: true,
 };
@@ -187,6 +207,11 @@ impl Default for RawLocalVision {
 struct RawRemoteLlm {
     context_tokens: Option<usize>,
     vision_model: Option<String>,
+    reasoning_effort: Option<String>,
+    vision_reasoning_effort: Option<String>,
+    reasoning_format: Option<String>,
+    reasoning_tokens: Option<usize>,
+    extra_body: Option<serde_json::Map<String, serde_json::Value>>,
     base_url: Option<String>,
     model: Option<String>,
     connect_timeout_ms: Option<u64>,
@@ -199,7 +224,7 @@ impl RawRemoteLlm {
         self,
         section: &'static str,
         defaults: &ApiDefaults,
-        vision_model: Option<&str>,
+        vendor: VendorDefaults,
         used: bool,
     ) -> Result<RemoteLlmConfig, ConfigError> {
         let context_tokens = self.context_tokens.unwrap_or(8192);
@@ -213,10 +238,52 @@ impl RawRemoteLlm {
             first_byte_timeout_ms: self.first_byte_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
         };
-        let vision_model = self.vision_model.or_else(|| vision_model.map(str::to_owned));
-        Ok(RemoteLlmConfig { api: api.validate(section, defaults, used)?, context_tokens, vision_model })
+        // Another model than the default one may not know what the default one is told.
+        let own_model = api.model.as_ref().is_some_and(|model| model != defaults.model);
+        let own_vision = self.vision_model.as_deref().is_some_and(|model| Some(model) != vendor.vision_model);
+        let text = |given: Option<String>, default: Option<&str>| given.or_else(|| default.map(str::to_owned));
+        let reasoning = ReasoningConfig {
+            effort: text(self.reasoning_effort, vendor.effort.filter(|_| !own_model)),
+            vision_effort: text(self.vision_reasoning_effort, vendor.vision_effort.filter(|_| !own_vision)),
+            format: self.reasoning_format,
+            max_tokens: self.reasoning_tokens.unwrap_or(REASONING_TOKENS),
+        };
+        let hides = vendor.hides_reasoning && !own_model && reasoning.format.is_none();
+        let extra_body = self
+            .extra_body
+            .unwrap_or_else(|| hides.then(|| ("include_reasoning".to_owned(), false.into())).into_iter().collect());
+        if let Some(own) = extra_body.keys().find(|key| OWN_FIELDS.contains(&key.as_str())) {
+            let expected = "leave it out of extra_body: Rose fills it in herself";
+            return Err(ConfigError::invalid(section, format!("extra_body.{own}"), expected));
+        }
+        let vision_model = text(self.vision_model, vendor.vision_model);
+        let api = api.validate(section, defaults, used)?;
+        Ok(RemoteLlmConfig { api, context_tokens, vision_model, reasoning, extra_body })
     }
 }
+
+/// What a vendor's own models are told.
+#[derive(Clone, Copy, Default)]
+struct VendorDefaults {
+    vision_model: Option<&'static str>,
+    effort: Option<&'static str>,
+    vision_effort: Option<&'static str>,
+    /// Whether it takes `include_reasoning`.
+    hides_reasoning: bool,
+}
+
+const GROQ_VENDOR: VendorDefaults = VendorDefaults {
+    vision_model: Some(vendors::GROQ_VISION.model),
+    effort: Some("low"),
+    vision_effort: Some("none"),
+    hides_reasoning: true,
+};
+
+/// What a model of low effort thinks before a spoken reply, and room to spare.
+const REASONING_TOKENS: usize = 512;
+
+/// Fields of a request that the settings don't overrule.
+const OWN_FIELDS: [&str; 5] = ["model", "messages", "stream", "stream_options", "response_format"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -275,8 +342,8 @@ impl RawLlm {
         }
         let uses = |backend| self.backends.contains(&backend);
         Ok(LlmConfig {
-            groq: self.groq.validate("llm.groq", &GROQ, Some(GROQ_VISION), uses(LlmBackend::Groq))?,
-            openai: self.openai.validate("llm.openai", &OPENAI, None, uses(LlmBackend::OpenAi))?,
+            groq: self.groq.validate("llm.groq", &GROQ, GROQ_VENDOR, uses(LlmBackend::Groq))?,
+            openai: self.openai.validate("llm.openai", &OPENAI, VendorDefaults::default(), uses(LlmBackend::OpenAi))?,
             backends: self.backends,
             max_reply_tokens: self.max_reply_tokens,
             temperature: self.temperature,

@@ -61,6 +61,9 @@ pub enum ConfigError {
     MissingKey { section: &'static str, variable: &'static str },
     #[error("{variable} is not set: `{section}` needs the address of that service, there or as its base_url")]
     MissingAddress { section: &'static str, variable: &'static str },
+    /// All that the environment lacks, one a line.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Missing(Vec<ConfigError>),
     #[error("`{key}` is {got}; {expected}")]
     Invalid { key: &'static str, got: String, expected: String },
 }
@@ -118,8 +121,8 @@ impl Config {
         let mut builder = config::Config::builder();
         if let Some(profile) = overrides.profile {
             let unreadable = |error| ConfigError::Unreadable(format!("the profile can't be applied: {error}"));
-            for (key, backend) in profile.backends() {
-                builder = builder.set_default(key, vec![backend]).map_err(unreadable)?;
+            for (key, backends) in profile.backends() {
+                builder = builder.set_default(key, backends.to_vec()).map_err(unreadable)?;
             }
             builder = builder.set_default("memory.backend", profile.memory()).map_err(unreadable)?;
             if let Some(seed) = profile.seed() {
@@ -167,17 +170,29 @@ impl Config {
         if let Some(dir) = &overrides.character_dir {
             raw.conversation.set_character_dir(dir);
         }
+        let mut missing = Vec::new();
+        let stt = all_named(raw.stt.validate(), &mut missing)?;
+        let llm = all_named(raw.llm.validate(), &mut missing)?;
+        let tts = all_named(raw.tts.validate(), &mut missing)?;
+        let embeddings = all_named(raw.embeddings.validate(), &mut missing)?;
+        let image = all_named(raw.image.validate(), &mut missing)?;
+        let memory = all_named(raw.memory.validate(), &mut missing)?;
+        let (Some(stt), Some(llm), Some(tts), Some(embeddings), Some(image), Some(memory)) =
+            (stt, llm, tts, embeddings, image, memory)
+        else {
+            return Err(ConfigError::Missing(missing));
+        };
         Ok(Self {
             server: raw.server.validate()?,
             data: raw.data.validate()?,
             models: raw.models.validate()?,
             vad: raw.vad.validate()?,
-            stt: raw.stt.validate()?,
-            llm: raw.llm.validate()?,
-            tts: raw.tts.validate()?,
-            embeddings: raw.embeddings.validate()?,
-            image: raw.image.validate()?,
-            memory: raw.memory.validate()?,
+            stt,
+            llm,
+            tts,
+            embeddings,
+            image,
+            memory,
             judgement: raw.judgement.validate()?,
             care: raw.care.validate()?,
             conversation: raw.conversation.validate()?,
@@ -185,6 +200,17 @@ impl Config {
             prices: raw.prices.validate()?,
             log: raw.log.validate()?,
         })
+    }
+}
+
+/// What a section lacks of the environment is told with what the others lack.
+fn all_named<T>(section: Result<T, ConfigError>, missing: &mut Vec<ConfigError>) -> Result<Option<T>, ConfigError> {
+    match section {
+        Err(error @ (ConfigError::MissingKey { .. } | ConfigError::MissingAddress { .. })) => {
+            missing.push(error);
+            Ok(None)
+        }
+        other => other.map(Some),
     }
 }
 
@@ -263,9 +289,10 @@ mod tests {
         let benchmark = load(Some(Profile::Benchmark), &[]).expect("no key is needed");
         assert_eq!((benchmark.llm.seed, benchmark.llm.backends), (Some(1), vec![LlmBackend::Fake]));
         assert_eq!(load(None, &[]).expect("no key is needed").llm.seed, None);
-        let others = [("stt.backends", "fake"), ("embeddings.backends", "fake")];
-        let missing = load(Some(Profile::Production), &others).expect_err("the voice needs a key").to_string();
-        assert!(missing.starts_with("ELEVENLABS_API_KEY is not set"), "{missing}");
+        let missing = load(Some(Profile::Production), &[]).expect_err("services need keys").to_string();
+        for variable in ["GROQ_API_KEY", "ELEVENLABS_API_KEY", "TOGETHER_API_KEY", "QDRANT_URL"] {
+            assert!(missing.lines().any(|line| line.starts_with(&format!("{variable} is not set"))), "{missing}");
+        }
         assert!("cloud".parse::<Profile>().expect_err("no such profile").to_string().contains("production"));
     }
 }

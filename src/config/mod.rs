@@ -22,6 +22,7 @@ mod server;
 mod stt;
 mod tts;
 mod vad;
+mod vendors;
 
 pub use api::{ApiConfig, Timeouts};
 pub use care::CareConfig;
@@ -30,7 +31,9 @@ pub use data::DataConfig;
 pub use embeddings::{EmbeddingsBackend, EmbeddingsConfig, RemoteEmbeddingsConfig};
 pub use image::{ImageBackend, ImageConfig, RemoteImageConfig};
 pub use judgement::{Judgement, JudgementConfig};
-pub use llm::{FakeLlmConfig, LlmBackend, LlmConfig, LocalLlmConfig, LocalVisionConfig, RemoteLlmConfig};
+pub use llm::{
+    FakeLlmConfig, LlmBackend, LlmConfig, LocalLlmConfig, LocalVisionConfig, ReasoningConfig, RemoteLlmConfig,
+};
 pub use load::{Config, ConfigError, Overrides, everywhere};
 pub use log::{LogConfig, LogFormat};
 pub use memory::{MemoryBackend, MemoryConfig};

@@ -58,19 +58,15 @@ impl Default for RawPrices {
             unit,
             per_million,
         };
-        let scout = "meta-llama/llama-4-scout-17b-16e-instruct";
         Self {
             currency: "USD".into(),
             items: vec![
-                price("groq", "llama-3.3-70b-versatile", Unit::PromptTokens, 0.59),
-                price("groq", "llama-3.3-70b-versatile", Unit::CompletionTokens, 0.79),
-                price("groq", scout, Unit::PromptTokens, 0.11),
-                price("groq", scout, Unit::CompletionTokens, 0.34),
+                price("groq", "openai/gpt-oss-120b", Unit::PromptTokens, 0.15),
+                price("groq", "openai/gpt-oss-120b", Unit::CompletionTokens, 0.60),
                 // 0.04 an hour.
                 price("groq", "whisper-large-v3-turbo", Unit::AudioSeconds, 11.11),
                 // 0.05 for a thousand characters.
                 price("elevenlabs", "eleven_flash_v2_5", Unit::Characters, 50.0),
-                price("together", "intfloat/multilingual-e5-large-instruct", Unit::PromptTokens, 0.02),
                 // 0.0027 for a million pixels: a picture of 768 × 768 has 0.59.
                 price("together", "black-forest-labs/FLUX.1-schnell", Unit::Images, 1592.0),
             ],
@@ -94,17 +90,13 @@ mod tests {
     #[test]
     fn what_is_used_costs_its_price_and_what_has_none_nothing() {
         let prices = RawPrices::default().validate().expect("the defaults are valid");
-        let used = |backend: &'static str, unit, amount| Used {
-            backend,
-            model: "llama-3.3-70b-versatile".into(),
-            unit,
-            amount,
-        };
+        let used =
+            |backend: &'static str, unit, amount| Used { backend, model: "openai/gpt-oss-120b".into(), unit, amount };
         let turn = [
             used("groq", Unit::PromptTokens, 1_000_000.0),
             used("groq", Unit::CompletionTokens, 100_000.0),
             used("local", Unit::PromptTokens, 1_000_000.0),
         ];
-        assert!((prices.total(&turn) - 0.669).abs() < 1e-9);
+        assert!((prices.total(&turn) - 0.21).abs() < 1e-9);
     }
 }

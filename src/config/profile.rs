@@ -9,7 +9,7 @@ use super::ConfigError;
 pub enum Profile {
     /// Every engine inside this process, as without a profile: no key, no network.
     Offline,
-    /// Groq, ElevenLabs, Together and Qdrant.
+    /// Groq, ElevenLabs and Together, each with the local engine behind it; embeddings in this process, memories in Qdrant.
     Production,
     /// As `offline`, and the same input gets the same words each time.
     Benchmark,
@@ -29,22 +29,23 @@ impl std::str::FromStr for Profile {
 }
 
 impl Profile {
-    /// The backend of each port, by the key of its list.
-    pub(super) fn backends(self) -> [(&'static str, &'static str); 5] {
+    /// The backends of each port, by the key of its list.
+    pub(super) fn backends(self) -> [(&'static str, &'static [&'static str]); 5] {
         match self {
             Profile::Offline | Profile::Benchmark => [
-                ("stt.backends", "local"),
-                ("llm.backends", "local"),
-                ("tts.backends", "local"),
-                ("embeddings.backends", "local"),
-                ("image.backends", "local"),
+                ("stt.backends", &["local"]),
+                ("llm.backends", &["local"]),
+                ("tts.backends", &["local"]),
+                ("embeddings.backends", &["local"]),
+                ("image.backends", &["local"]),
             ],
             Profile::Production => [
-                ("stt.backends", "groq"),
-                ("llm.backends", "groq"),
-                ("tts.backends", "elevenlabs"),
-                ("embeddings.backends", "together"),
-                ("image.backends", "together"),
+                ("stt.backends", &["groq", "local"]),
+                ("llm.backends", &["groq", "local"]),
+                ("tts.backends", &["elevenlabs", "local"]),
+                // Memories must not die with a vendor's model.
+                ("embeddings.backends", &["local"]),
+                ("image.backends", &["together", "local"]),
             ],
         }
     }

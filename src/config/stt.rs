@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::api::{ApiDefaults, RawApi};
+use super::vendors;
 use super::{ApiConfig, ConfigError, ModelReference};
 
 #[derive(Debug, Clone)]
@@ -29,10 +30,9 @@ pub enum SttBackend {
     Fake,
 }
 
-/// <https://console.groq.com/docs/speech-to-text>
 const GROQ: ApiDefaults = ApiDefaults {
     base_url: "https://api.groq.com/openai/v1",
-    model: "whisper-large-v3-turbo",
+    model: vendors::GROQ_STT.model,
     key_variable: "GROQ_API_KEY",
     key_needed: true,
 };

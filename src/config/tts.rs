@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::api::{ApiDefaults, RawApi};
+use super::vendors;
 use super::{ApiConfig, ConfigError, ModelReference};
 use crate::domain::audio::SampleRate;
 
@@ -52,7 +53,7 @@ struct VoiceDefaults {
 const ELEVENLABS: VoiceDefaults = VoiceDefaults {
     api: ApiDefaults {
         base_url: "https://api.elevenlabs.io/v1",
-        model: "eleven_flash_v2_5",
+        model: vendors::ELEVENLABS_TTS.model,
         key_variable: "ELEVENLABS_API_KEY",
         key_needed: true,
     },

@@ -23,8 +23,8 @@ async fn findings(url: String, model: &'static str) -> Vec<Finding> {
         config.llm.groq.api = api.clone();
         config.tts.backends = vec![TtsBackend::ElevenLabs];
         config.tts.elevenlabs.api = api.clone();
-        config.embeddings.backends = vec![EmbeddingsBackend::Together];
-        config.embeddings.together.api = api.clone();
+        config.embeddings.backends = vec![EmbeddingsBackend::OpenAi];
+        config.embeddings.openai.api = api.clone();
         config.memory.backend = MemoryBackend::Qdrant;
         config.memory.qdrant = api;
         examine(&config)

@@ -73,20 +73,37 @@ impl Probe {
     }
 }
 
-/// What the model is shown: one text for each part of the message.
+/// What the model is shown: one text for each part of the message. Typed or transcribed, with or without capitals and
+/// commas: a message is judged by its words, as those that the weights were trained on.
 pub(super) fn texts(said: &[&str]) -> Vec<String> {
+    let said: Vec<String> = said.iter().map(|message| words(message)).collect();
     let Some((message, earlier)) = said.split_last() else { return Vec::new() };
     let earlier = earlier.join(" ... ");
     let skipped = earlier.chars().count().saturating_sub(MOST_EARLIER_CHARS);
     let earlier: String = earlier.chars().skip(skipped).collect();
     let before = if earlier.is_empty() { String::new() } else { format!("{earlier} ... ") };
-    let characters: Vec<char> = message.trim().chars().collect();
+    let characters: Vec<char> = message.chars().collect();
     characters.chunks(PART_CHARS).map(|part| format!("{before}{}", part.iter().collect::<String>())).collect()
+}
+
+/// In small letters, without punctuation.
+fn words(message: &str) -> String {
+    let lowered = message.to_lowercase().replace('’', "'");
+    let plain = |c: char| if c.is_alphanumeric() || c == '\'' { c } else { ' ' };
+    let plain: String = lowered.chars().map(plain).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_is_judged_by_its_words() {
+        let written = texts(&["Well, yes.", "I don’t know — are YOU a real person?!"]);
+        assert_eq!(written, texts(&["well yes", "i don't know are you a real person"]));
+        assert!(texts(&["…", "?!"]).is_empty());
+    }
 
     #[test]
     fn a_long_message_is_judged_whole() {

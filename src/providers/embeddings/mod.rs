@@ -57,7 +57,6 @@ pub fn build(config: &EmbeddingsConfig, models: &ModelStore) -> Result<Arc<dyn E
     for backend in &config.backends {
         let built = match backend {
             EmbeddingsBackend::Local => local(config, models),
-            EmbeddingsBackend::Together => remote("together", &config.together),
             EmbeddingsBackend::OpenAi => remote("openai", &config.openai),
             EmbeddingsBackend::Fake => Ok(Arc::new(FakeEmbedder) as Arc<dyn Embedder>),
         };

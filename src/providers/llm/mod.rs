@@ -8,6 +8,7 @@ mod ordered;
 #[cfg(feature = "llm-llama")]
 mod seeing;
 mod stop;
+mod thoughts;
 
 pub use fake::FakeLanguageModel;
 #[cfg(feature = "llm-llama")]

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::thoughts::ThoughtFilter;
 use super::{ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, Usage};
 use crate::config::RemoteLlmConfig;
 use crate::domain::metering::Unit;
@@ -32,9 +33,7 @@ const MOST_STOPS: usize = 4;
 
 pub struct OpenAiLanguageModel {
     service: Arc<Service>,
-    context_tokens: usize,
-    /// What a request with pictures goes to; `None`: the same model as every other.
-    vision_model: Option<String>,
+    config: RemoteLlmConfig,
 }
 
 impl OpenAiLanguageModel {
@@ -42,16 +41,18 @@ impl OpenAiLanguageModel {
     /// `Failed` where the machine's TLS can't be set up.
     pub fn new(backend: &'static str, config: &RemoteLlmConfig, place: Place) -> Result<Self, ProviderError> {
         let service = Arc::new(Service::new(backend, &config.api, place)?);
-        Ok(Self { service, context_tokens: config.context_tokens, vision_model: config.vision_model.clone() })
+        Ok(Self { service, config: config.clone() })
     }
 
     fn body(&self, request: &GenerationRequest) -> Value {
         let pictures = request.messages.iter().any(|message| !message.images.is_empty());
-        let vision_model = self.vision_model.as_ref().filter(|_| pictures);
+        let vision_model = self.config.vision_model.as_ref().filter(|_| pictures);
+        let reasoning = &self.config.reasoning;
+        let effort = if vision_model.is_some() { &reasoning.vision_effort } else { &reasoning.effort };
         let mut body = json!({
             "model": vision_model.unwrap_or(&self.service.config().model),
             "messages": request.messages.iter().map(message).collect::<Vec<_>>(),
-            "max_tokens": request.max_tokens,
+            "max_tokens": request.max_tokens + reasoning.tokens(effort.as_deref()),
             "temperature": request.sampling.temperature,
             "top_p": request.sampling.top_p,
             "stream": true,
@@ -66,6 +67,15 @@ impl OpenAiLanguageModel {
         }
         if !request.stop.is_empty() {
             body["stop"] = request.stop.iter().take(MOST_STOPS).cloned().collect();
+        }
+        if let Some(effort) = effort {
+            body["reasoning_effort"] = effort.as_str().into();
+        }
+        if let Some(format) = &reasoning.format {
+            body["reasoning_format"] = format.as_str().into();
+        }
+        for (key, value) in &self.config.extra_body {
+            body[key] = value.clone();
         }
         body
     }
@@ -94,7 +104,7 @@ impl LanguageModel for OpenAiLanguageModel {
     }
 
     fn context_tokens(&self) -> usize {
-        self.context_tokens
+        self.config.context_tokens
     }
 
     fn count_tokens(&self, text: &str) -> usize {
@@ -109,8 +119,9 @@ impl LanguageModel for OpenAiLanguageModel {
     async fn stream(&self, request: GenerationRequest) -> Result<GenerationStream, ProviderError> {
         let backend = self.service.backend();
         let prompt: usize = request.messages.iter().map(|message| self.count_tokens(&message.text)).sum();
-        if prompt == 0 || prompt >= self.context_tokens {
-            let reason = format!("the prompt has about {prompt} tokens, the context holds {}", self.context_tokens);
+        let holds = self.config.context_tokens;
+        if prompt == 0 || prompt >= holds {
+            let reason = format!("the prompt has about {prompt} tokens, the context holds {holds}");
             return Err(ProviderError::InvalidInput { backend, reason });
         }
         let body = self.body(&request);
@@ -133,7 +144,10 @@ impl LanguageModel for OpenAiLanguageModel {
             events: Box::pin(response.bytes_stream().eventsource()),
             cancel,
             usage,
+            max_tokens: request.max_tokens,
+            thoughts: ThoughtFilter::default(),
             pieces: 0,
+            said: false,
             served: Description { backend, model: body["model"].as_str().unwrap_or_default().to_owned() },
             finished: false,
             started,
@@ -157,8 +171,13 @@ struct Reading {
     events: Pin<Box<dyn futures::Stream<Item = EventResult> + Send>>,
     cancel: CancellationToken,
     usage: Usage,
+    /// Of the answer, without what a model reasons before it.
+    max_tokens: usize,
+    thoughts: ThoughtFilter,
     /// Of text that came: about as many as tokens, should the service not tell them.
     pieces: usize,
+    /// Whether any of it is an answer.
+    said: bool,
     /// With the model that really answers.
     served: Description,
     /// Whether the service said why it ended: without that the stream was cut.
@@ -178,7 +197,7 @@ impl Reading {
                     let backend = self.service.backend();
                     return Err(self.fault(ProviderError::Timeout { backend, after: idle }));
                 }
-                Some(None) if self.finished => return Ok(self.done(self.usage.finish)),
+                Some(None) if self.finished => return self.end(),
                 Some(None) => return Err(self.failed("the reply was cut")),
                 Some(Some(Err(eventsource_stream::EventStreamError::Transport(error)))) => {
                     let error = self.service.broken(&error);
@@ -188,7 +207,7 @@ impl Reading {
                 Some(Some(Ok(event))) => event.data,
             };
             if data == "[DONE]" {
-                return Ok(self.done(self.usage.finish));
+                return self.end();
             }
             let Ok(chunk) = serde_json::from_str::<Chunk>(&data) else {
                 return Err(self.failed("the reply holds something that is no chunk"));
@@ -207,11 +226,37 @@ impl Reading {
                 self.finished = true;
                 self.usage.finish = if reason == "length" { Finish::Length } else { Finish::Stop };
             }
-            if let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) {
+            // What it reasons stands in fields of its own, which nobody reads.
+            let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) else { continue };
+            if self.pieces >= self.max_tokens && self.said {
+                return Ok(self.done(Finish::Length));
+            }
+            let text = self.thoughts.push(&text);
+            if !text.is_empty() {
                 self.pieces += 1;
+                self.said = true;
                 return Ok(Delta::Text(text));
             }
         }
+    }
+
+    /// The service says that this was all. A reply of reasoning alone is none: the next backend may do better.
+    fn end(&mut self) -> Result<Delta, ProviderError> {
+        let rest = self.thoughts.finish();
+        if !rest.is_empty() {
+            // The stream is read once more, for its end.
+            self.finished = true;
+            self.said = true;
+            return Ok(Delta::Text(rest));
+        }
+        if self.said {
+            return Ok(self.done(self.usage.finish));
+        }
+        if let Some(permit) = self.permit.take() {
+            permit.succeeded();
+        }
+        let backend = self.service.backend();
+        Err(ProviderError::Failed { backend, reason: "the reply has no words".into() })
     }
 
     fn done(&mut self, finish: Finish) -> Delta {

@@ -2,5 +2,6 @@
 
 mod answers;
 mod detection;
+mod honesty;
 mod judge;
 mod own_data;

@@ -24,7 +24,7 @@ fn answer(request: &Request) -> Answer {
 }
 
 fn embedder(api: ApiConfig, dimension: usize) -> Result<OpenAiEmbedder, ProviderError> {
-    OpenAiEmbedder::new("together", &RemoteEmbeddingsConfig { api, dimension, max_chars: 1500 })
+    OpenAiEmbedder::new("openai", &RemoteEmbeddingsConfig { api, dimension, max_chars: 1500 })
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::StreamExt;
-use rose::config::{ApiConfig, FakeLlmConfig, RemoteLlmConfig, Timeouts};
+use rose::config::{ApiConfig, FakeLlmConfig, ReasoningConfig, RemoteLlmConfig, Timeouts};
 use rose::domain::image::{Image, ImageFormat};
 use rose::domain::message::Role;
 use rose::providers::breaker::BreakerState;
@@ -39,6 +39,13 @@ enum Act {
     Silent,
     /// Nothing comes.
     Hang,
+    /// It thinks, then replies.
+    Reasons,
+    ReasonsAlone,
+    /// It thinks within the text.
+    ReasonsAloud,
+    /// Far more words than asked for.
+    Rambles,
 }
 
 #[derive(Default)]
@@ -70,7 +77,7 @@ fn with_context(base_url: String, place: Place, context_tokens: usize) -> Arc<dy
     let config = RemoteLlmConfig {
         api: ApiConfig {
             base_url,
-            model: "llama-3.3-70b-versatile".into(),
+            model: "openai/gpt-oss-120b".into(),
             key: Some("gsk_test".into()),
             timeouts: Timeouts {
                 connect: Duration::from_secs(5),
@@ -79,7 +86,14 @@ fn with_context(base_url: String, place: Place, context_tokens: usize) -> Arc<dy
             },
         },
         context_tokens,
-        vision_model: Some("meta-llama/llama-4-scout-17b-16e-instruct".into()),
+        vision_model: Some("qwen/qwen3.8-27b".into()),
+        reasoning: ReasoningConfig {
+            effort: Some("low".into()),
+            vision_effort: Some("none".into()),
+            format: None,
+            max_tokens: 100,
+        },
+        extra_body: [("include_reasoning".to_owned(), json!(false))].into_iter().collect(),
     };
     Arc::new(OpenAiLanguageModel::new("groq", &config, place).unwrap())
 }
@@ -90,6 +104,12 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
     let error = |code: &str| json!({"error": {"message": "No.", "type": "error", "code": code}}).to_string();
     let stream = |text: String| ([("content-type", "text/event-stream")], text).into_response();
     match act {
+        Act::Reasons => stream(reasoning("The sea? ") + &chunk("The sea ") + &chunk("is calm.") + &ending()),
+        Act::ReasonsAlone => stream(reasoning("The sea? ") + &reasoning("Calm?") + &ending()),
+        Act::ReasonsAloud => {
+            stream(chunk("<think>The") + &chunk(" sea?</th") + &chunk("ink>\n\nThe sea is calm.") + &ending())
+        }
+        Act::Rambles => stream((0..400).map(|_| chunk("on ")).collect::<String>() + &ending()),
         Act::Reply => stream(chunk("The sea ") + &chunk("is calm.") + &ending() + "data: [DONE]\n\n"),
         Act::Limited(wait) => {
             (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait)], error("rate_limit_exceeded")).into_response()
@@ -104,6 +124,12 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
 
 fn chunk(text: &str) -> String {
     let choice = json!({"index": 0, "delta": {"content": text}, "finish_reason": null});
+    format!("data: {}\n\n", json!({"id": "c", "object": "chat.completion.chunk", "choices": [choice]}))
+}
+
+/// As Groq streams what a model reasons: <https://console.groq.com/docs/reasoning>.
+fn reasoning(text: &str) -> String {
+    let choice = json!({"index": 0, "delta": {"reasoning": text, "channel": "analysis"}, "finish_reason": null});
     format!("data: {}\n\n", json!({"id": "c", "object": "chat.completion.chunk", "choices": [choice]}))
 }
 
@@ -133,9 +159,38 @@ async fn a_reply_comes_in_pieces_with_its_counts() {
     let requests = groq.seen.requests.lock().unwrap();
     let (headers, body) = &requests[0];
     assert_eq!(headers["authorization"], "Bearer gsk_test");
-    assert_eq!(body["model"], "llama-3.3-70b-versatile");
+    assert_eq!(body["model"], "openai/gpt-oss-120b");
+    assert_eq!((&body["reasoning_effort"], &body["include_reasoning"]), (&json!("low"), &json!(false)));
+    assert_eq!(body["max_tokens"].as_u64(), Some(ask("").max_tokens as u64 + 100), "room for what it reasons");
     assert_eq!(body["stream"], true);
     assert_eq!(body["messages"][1], json!({"role": "user", "content": "How is the sea?"}));
+}
+
+#[tokio::test]
+async fn what_a_model_reasons_is_not_said() {
+    for act in [Act::Reasons, Act::ReasonsAloud] {
+        let groq = stand_in(&[act]).await;
+        assert_eq!(answer(&groq.model, ask("How is the sea?")).await.text, "The sea is calm.");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_of_reasoning_alone_is_none() {
+    let groq = stand_in(&[Act::ReasonsAlone; 6]).await;
+    for _ in 0..6 {
+        let error = failure(&groq.model).await;
+        assert!(error.may_fall_back() && error.to_string().contains("no words"), "{error}");
+    }
+    assert_eq!(groq.model.backends()[0].breaker, Some(BreakerState::Closed), "the service itself works");
+}
+
+#[tokio::test]
+async fn the_room_for_reasoning_is_not_filled_with_words() {
+    let groq = stand_in(&[Act::Rambles]).await;
+    let request = ask("How is the sea?");
+    let most = request.max_tokens;
+    let reply = answer(&groq.model, request).await;
+    assert_eq!((reply.text.split_whitespace().count(), reply.usage.finish), (most, Finish::Length));
 }
 
 #[tokio::test]
@@ -307,7 +362,8 @@ async fn a_picture_goes_to_the_model_that_sees() {
     answer(&groq.model, request).await;
     let requests = groq.seen.requests.lock().unwrap();
     let body = &requests[0].1;
-    assert_eq!(body["model"], "meta-llama/llama-4-scout-17b-16e-instruct");
+    assert_eq!((&body["model"], &body["reasoning_effort"]), (&json!("qwen/qwen3.8-27b"), &json!("none")));
+    assert_eq!(body["max_tokens"].as_u64(), Some(ask("").max_tokens as u64));
     let parts = &body["messages"][1]["content"];
     assert_eq!(parts[0], json!({"type": "text", "text": "What is this?"}));
     assert_eq!(parts[1]["image_url"]["url"], "data:image/png;base64,bm90IGxvb2tlZCBhdA==");

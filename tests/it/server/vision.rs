@@ -5,7 +5,8 @@ use axum::body::Bytes;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
-use rose::config::{Judgement, LlmBackend};
+use rose::config::{Judgement, LlmBackend, Price};
+use rose::domain::metering::Unit;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
@@ -20,7 +21,7 @@ fn describes(request: &Request) -> Answer {
     let shown =
         asked["messages"].as_array().expect("messages").iter().flat_map(|message| message["content"].as_array());
     let pictures = shown.flatten().filter(|part| part["type"] == "image_url").count();
-    let vision = asked["model"] == "meta-llama/llama-4-scout-17b-16e-instruct";
+    let vision = asked["model"] == "qwen/qwen3.8-27b";
     let said = match (vision, pictures) {
         (true, 1) => "I see a white lighthouse above the sea.",
         (false, 0) => "The sea is calm tonight.",
@@ -44,6 +45,10 @@ async fn a_picture_in_a_message_is_described() {
         // The settings' own models; elsewhere and with a key.
         let model = config.llm.groq.api.model.clone();
         config.llm.groq.api = service.api(&model);
+        for (unit, per_million) in [(Unit::PromptTokens, 0.11), (Unit::CompletionTokens, 0.34)] {
+            let (backend, model) = ("groq".to_owned(), "qwen/qwen3.8-27b".to_owned());
+            config.prices.items.push(Price { backend, model, unit, per_million });
+        }
     })
     .await;
     let person = app.stranger();
@@ -58,8 +63,8 @@ async fn a_picture_in_a_message_is_described() {
     let used = |unit: &str| usage.iter().find(|one| one["unit"] == unit).unwrap_or_else(|| panic!("{usage:?}")).clone();
     assert_eq!(used("prompt_tokens")["amount"], 900.0);
     assert_eq!(used("prompt_tokens")["backend"], "groq");
-    assert_eq!(used("completion_tokens")["model"], "meta-llama/llama-4-scout-17b-16e-instruct");
-    // 900 at 0.11 and 11 at 0.34 a million, by the settings' prices.
+    assert_eq!(used("completion_tokens")["model"], "qwen/qwen3.8-27b");
+    // 900 at 0.11 and 11 at 0.34 a million.
     let cost: f64 = usage.iter().map(|one| one["cost"].as_f64().expect("a number")).sum();
     assert!((cost - (900.0 * 0.11 + 11.0 * 0.34) / 1e6).abs() < 1e-12, "{usage:?}");
 
