@@ -57,6 +57,7 @@ check: frontend ## The quick gate: format, lints, docs, the cloud-only build, qu
 # Most tests run on the tiny models, those of the default set's judgement and voice on small.
 test: test-models ## Every test, on the real models
 	bash scripts/openai-clients.sh
+	bash scripts/qdrant-engine.sh
 	$(CARGO) test --release --locked --lib --bins
 	$(CARGO) test --release --locked --doc
 	cd frontend && npm run --silent test:browser

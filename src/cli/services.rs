@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -11,6 +12,7 @@ use crate::config::{
     ApiConfig, Config, EmbeddingsBackend, ImageBackend, LlmBackend, MemoryBackend, SttBackend, TtsBackend,
 };
 use crate::providers::client_builder;
+use crate::store::{QdrantFault, ask_qdrant};
 
 /// What the list of models of a service that speaks the OpenAI protocol tells, or its like.
 struct Check<'a> {
@@ -21,8 +23,6 @@ struct Check<'a> {
     /// The header that holds nothing but the key; `None`: a bearer token.
     key_header: Option<&'static str>,
     key_variable: &'static str,
-    /// Whether the list names the models.
-    lists_models: bool,
 }
 
 /// Longer than a service takes that a conversation could bear.
@@ -31,25 +31,28 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One finding for each service, in the order of the ports.
 pub(super) fn examine(config: &Config) -> Vec<Finding> {
     let checks = checks(config);
-    if checks.is_empty() {
+    let qdrant = (config.memory.backend == MemoryBackend::Qdrant).then_some(&config.memory.qdrant);
+    if checks.is_empty() && qdrant.is_none() {
         return Vec::new();
     }
     let runtime = match super::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return vec![Finding::missing("services", error.to_string(), "see that threads can be started")],
     };
-    runtime.block_on(futures::future::join_all(checks.iter().map(Check::run)))
+    let checks = checks.iter().map(|check| check.run().boxed());
+    let all = checks.chain(qdrant.map(|api| memories(api).boxed()));
+    runtime.block_on(futures::future::join_all(all))
 }
 
 fn checks(config: &Config) -> Vec<Check<'_>> {
     fn openai<'a>(port: &str, service: &str, api: &'a ApiConfig, key_variable: &'static str) -> Check<'a> {
         let what = format!("{service} for {port}");
-        Check { what, api, path: "/models", key_header: None, key_variable, lists_models: true }
+        Check { what, api, path: "/models", key_header: None, key_variable }
     }
     const GROQ: &str = "GROQ_API_KEY";
     const TOGETHER: &str = "TOGETHER_API_KEY";
     const OPENAI: &str = "OPENAI_API_KEY";
-    let Config { stt, llm, tts, embeddings, image, memory, .. } = config;
+    let Config { stt, llm, tts, embeddings, image, .. } = config;
     let stt = stt.backends.iter().filter_map(|backend| match backend {
         SttBackend::Groq => Some(openai("speech to text", "groq", &stt.groq, GROQ)),
         SttBackend::OpenAi => Some(openai("speech to text", "openai", &stt.openai, OPENAI)),
@@ -76,13 +79,23 @@ fn checks(config: &Config) -> Vec<Check<'_>> {
         ImageBackend::Together => Some(openai("pictures", "together", &image.together.api, TOGETHER)),
         ImageBackend::Local | ImageBackend::Fake => None,
     });
-    let qdrant = (memory.backend == MemoryBackend::Qdrant).then(|| Check {
-        path: "/collections",
-        key_header: Some("api-key"),
-        lists_models: false,
-        ..openai("memories", "qdrant", &memory.qdrant, "QDRANT_API_KEY")
-    });
-    stt.chain(llm).chain(tts).chain(embeddings).chain(image).chain(qdrant).collect()
+    stt.chain(llm).chain(tts).chain(embeddings).chain(image).collect()
+}
+
+/// Qdrant speaks gRPC.
+async fn memories(api: &ApiConfig) -> Finding {
+    const WHAT: &str = "qdrant for memories";
+    let wrong = |fault: QdrantFault, mend: &str| Finding::missing(WHAT, format!("{}: {fault}", api.base_url), mend);
+    let answer = tokio::time::timeout(PATIENCE, ask_qdrant(api)).await;
+    let fault = match answer.unwrap_or(Err(QdrantFault::Silent(PATIENCE))) {
+        Ok(()) => return Finding::ok(WHAT, "reached"),
+        Err(fault) => fault,
+    };
+    match fault {
+        QdrantFault::Busy(_) => Finding::note(WHAT, "reached, but the key's limit is used up", "wait, or ask for more"),
+        QdrantFault::KeyRefused | QdrantFault::UnusableKey => wrong(fault, "set QDRANT_API_KEY to a key that is valid"),
+        _ => wrong(fault, "see that the address is that of gRPC (base_url), and that this machine may go there"),
+    }
 }
 
 impl Check<'_> {
@@ -120,7 +133,7 @@ impl Check<'_> {
                     "wait, or ask for more",
                 ),
                 // A server of one's own need not list its models.
-                StatusCode::NOT_FOUND if self.lists_models => {
+                StatusCode::NOT_FOUND => {
                     let mend = format!("see that base_url is right; {url} should list the models");
                     Finding::note(self.what.as_str(), "reached, but it lists no models", mend)
                 }
@@ -133,9 +146,6 @@ impl Check<'_> {
     /// Whether the list names the model.
     fn model(&self, list: &str) -> Finding {
         let model = &self.api.model;
-        if !self.lists_models {
-            return Finding::ok(self.what.as_str(), "reached");
-        }
         let list: Value = serde_json::from_str(list).unwrap_or_default();
         // OpenAI's `data`; ElevenLabs and Together send the bare list.
         let models = list["data"].as_array().or(list.as_array());

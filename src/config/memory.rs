@@ -27,14 +27,17 @@ pub enum MemoryBackend {
     Qdrant,
 }
 
-/// <https://api.qdrant.tech/api-reference>
+/// Where its gRPC interface listens, where nothing else was set.
 const QDRANT: ApiDefaults = ApiDefaults {
-    base_url: "http://127.0.0.1:6333",
+    base_url: "http://127.0.0.1:6334",
     model: "rose_memories",
     key_variable: "QDRANT_API_KEY",
     // One's own often asks for none.
     key_needed: false,
 };
+
+/// Where its REST interface listens, where nothing else was set. Rose doesn't speak it.
+const QDRANT_REST_PORT: u16 = 6333;
 
 /// Where it is, where the settings are silent.
 const QDRANT_URL: &str = "QDRANT_URL";
@@ -66,8 +69,24 @@ impl RawQdrant {
             first_byte_timeout_ms: self.first_byte_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
         };
-        api.validate("memory.qdrant", &QDRANT, used)
+        let config = api.validate("memory.qdrant", &QDRANT, used)?;
+        speaks_grpc(&config.base_url)?;
+        Ok(config)
     }
+}
+
+/// # Errors
+/// Where the address is that of the REST interface, or of something behind a path: gRPC has none.
+fn speaks_grpc(base_url: &str) -> Result<(), ConfigError> {
+    let invalid = |hint| ConfigError::invalid("memory.qdrant.base_url", base_url, hint);
+    let url = reqwest::Url::parse(base_url).map_err(|_| invalid("give an address, such as http://127.0.0.1:6334"))?;
+    if url.port() == Some(QDRANT_REST_PORT) {
+        return Err(invalid("6333 is the port of Qdrant's REST interface; give that of gRPC, 6334"));
+    }
+    if url.path() != "/" || url.query().is_some() {
+        return Err(invalid("give the host and the port alone: gRPC knows no path"));
+    }
+    Ok(())
 }
 
 fn is_plain(c: char) -> bool {
@@ -111,5 +130,28 @@ impl RawMemory {
             recall_floor: self.recall_floor,
             duplicate: self.duplicate,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_of_grpc_is_taken() {
+        for (url, said) in [
+            ("http://127.0.0.1:6333", "6334"),
+            ("https://qdrant.example:6333/", "6334"),
+            ("https://example.com/qdrant", "no path"),
+            ("http://", "give an address"),
+        ] {
+            let raw = RawQdrant { base_url: Some(url.into()), ..RawQdrant::default() };
+            let error = raw.validate(true).expect_err(url).to_string();
+            assert!(error.contains(said), "{url}: {error}");
+        }
+        for url in ["http://127.0.0.1:6334/", "https://qdrant.example", "https://qdrant.example:443"] {
+            let raw = RawQdrant { base_url: Some(url.into()), ..RawQdrant::default() };
+            assert_eq!(raw.validate(true).expect(url).base_url, url.trim_end_matches('/'));
+        }
     }
 }

@@ -55,6 +55,11 @@ impl Breaker {
         Self { service, inner: Mutex::new(Inner::Closed { failures: 0 }) }
     }
 
+    /// What it guards, as the settings name it.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
     pub fn state(&self) -> BreakerState {
         match *self.lock() {
             Inner::Closed { .. } => BreakerState::Closed,

@@ -1,20 +1,18 @@
-//! Calls to services: timeouts, retries and a breaker in one place. What the answer means is the adapter's matter.
+//! Calls to services over HTTP: time limits, and what each answer tells of the service. What it means otherwise is the
+//! adapter's matter.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::{self, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
+use super::attempts::{Attempt, attempt};
 use super::breaker::{Breaker, Permit};
 use super::{BackendStatus, Description, ProviderError};
 use crate::config::{ApiConfig, Timeouts};
-
-/// A service that asks for a longer wait than this is told apart as busy: nobody waits that long for a reply.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Every HTTP client of this process: reqwest is built without a cryptography of its own.
 pub fn client_builder() -> reqwest::ClientBuilder {
@@ -23,7 +21,7 @@ pub fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
 }
 
-pub(crate) struct Service {
+pub(super) struct Service {
     backend: &'static str,
     client: reqwest::Client,
     config: ApiConfig,
@@ -34,7 +32,7 @@ pub(crate) struct Service {
 
 /// How a service takes its key.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Auth {
+pub(super) enum Auth {
     Bearer,
     /// The header that holds nothing but the key.
     Header(&'static str),
@@ -56,20 +54,10 @@ impl Place {
     }
 }
 
-/// What one attempt came to, where it was no answer.
-struct Attempt {
-    error: ProviderError,
-    /// Whether the same request may yet succeed.
-    again: bool,
-    /// Whether it tells against the service, and not against what was asked.
-    fault: bool,
-    retry_after: Option<Duration>,
-}
-
 impl Service {
     /// # Errors
     /// `Failed` where the machine's TLS can't be set up.
-    pub(crate) fn new(backend: &'static str, config: &ApiConfig, place: Place) -> Result<Self, ProviderError> {
+    pub(super) fn new(backend: &'static str, config: &ApiConfig, place: Place) -> Result<Self, ProviderError> {
         let client = client_builder()
             .connect_timeout(config.timeouts.connect)
             .read_timeout(config.timeouts.idle.max(config.timeouts.first_byte))
@@ -86,13 +74,13 @@ impl Service {
         })
     }
 
-    pub(crate) fn with_auth(mut self, auth: Auth) -> Self {
+    pub(super) fn with_auth(mut self, auth: Auth) -> Self {
         self.auth = auth;
         self
     }
 
     /// What health shows of it, with the model that it serves.
-    pub(crate) fn status(&self) -> BackendStatus {
+    pub(super) fn status(&self) -> BackendStatus {
         let description = Description { backend: self.backend, model: self.config.model.clone() };
         BackendStatus { description, breaker: Some(self.breaker.state()) }
     }
@@ -115,59 +103,8 @@ impl Service {
         path: &str,
         body: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
     ) -> Result<(Response, Permit), ProviderError> {
-        self.call(Method::POST, path, body).await
-    }
-
-    /// The same with any method.
-    ///
-    /// # Errors
-    /// As [`post`](Self::post).
-    pub(crate) async fn call(
-        &self,
-        method: Method,
-        path: &str,
-        body: impl Fn(RequestBuilder) -> RequestBuilder + Send + Sync,
-    ) -> Result<(Response, Permit), ProviderError> {
-        let attempt = || async {
-            let permit = self.breaker.acquire().map_err(|wait| Attempt {
-                error: self.busy(wait),
-                again: false,
-                fault: false,
-                retry_after: None,
-            })?;
-            match self.once(body(self.client.request(method.clone(), format!("{}{path}", self.config.base_url)))).await
-            {
-                Ok(response) => Ok((response, permit)),
-                Err(attempt) if attempt.fault => {
-                    permit.failed();
-                    Err(attempt)
-                }
-                Err(attempt) => {
-                    permit.succeeded();
-                    Err(attempt)
-                }
-            }
-        };
-        // 1 s and 2 s, each with up to as much again on top.
-        let waits = ExponentialBuilder::default().with_factor(2.0).with_max_times(2).with_jitter();
-        attempt
-            .retry(waits)
-            .when(|attempt| attempt.again)
-            .adjust(|attempt, wait| match attempt.retry_after {
-                Some(asked) if asked > LONGEST_WAIT => None,
-                Some(asked) => wait.map(|_| asked),
-                None => wait,
-            })
-            .notify(|attempt, wait| {
-                tracing::info!(
-                    service = self.backend,
-                    error = %attempt.error,
-                    retry.wait_ms = wait.as_millis() as u64,
-                    "a call is tried again"
-                );
-            })
-            .await
-            .map_err(|attempt| attempt.error)
+        let url = format!("{}{path}", self.config.base_url);
+        attempt(&self.breaker, || self.once(body(self.client.post(&url)))).await
     }
 
     async fn once(&self, mut request: RequestBuilder) -> Result<Response, Attempt> {
@@ -199,30 +136,30 @@ impl Service {
         let retry_after = retry_after(&response);
         let failed = |reason: String| ProviderError::Failed { backend: self.backend, reason };
         Err(match status {
-            StatusCode::TOO_MANY_REQUESTS => Attempt {
-                error: self.busy(retry_after.unwrap_or(Duration::from_secs(1))),
-                again: true,
-                fault: true,
-                retry_after,
-            },
-            StatusCode::REQUEST_TIMEOUT => Attempt { retry_after, ..retried(failed("HTTP 408".into())) },
-            _ if status.is_server_error() => Attempt { retry_after, ..retried(failed(format!("HTTP {status}"))) },
-            // The key, the account, the address or the model: no request will do, so the next backend may.
+            StatusCode::TOO_MANY_REQUESTS => {
+                let wait = retry_after.unwrap_or(Duration::from_secs(1));
+                let busy = ProviderError::Busy { backend: self.backend, retry_after: wait };
+                Attempt { retry_after, ..Attempt::passing(busy) }
+            }
+            StatusCode::REQUEST_TIMEOUT => Attempt { retry_after, ..Attempt::passing(failed("HTTP 408".into())) },
+            _ if status.is_server_error() => {
+                Attempt { retry_after, ..Attempt::passing(failed(format!("HTTP {status}"))) }
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::PAYMENT_REQUIRED => {
-                Attempt { again: false, ..retried(failed(format!("HTTP {status}"))) }
+                Attempt::lasting(failed(format!("HTTP {status}")))
             }
             // It may be the service's own limit, or a model that it retired: another backend may take the request.
-            _ => Attempt { error: failed(format!("HTTP {status}")), again: false, fault: false, retry_after: None },
+            _ => Attempt::refused(failed(format!("HTTP {status}"))),
         })
     }
 
     fn unusable_key(&self) -> Attempt {
         let reason = "its key has characters that no key has".into();
-        Attempt { again: false, ..retried(ProviderError::Failed { backend: self.backend, reason }) }
+        Attempt::lasting(ProviderError::Failed { backend: self.backend, reason })
     }
 
     fn silent(&self, error: ProviderError) -> Attempt {
-        Attempt { again: self.place == Place::Last, ..retried(error) }
+        Attempt { again: self.place == Place::Last, ..Attempt::passing(error) }
     }
 
     pub(super) fn broken(&self, error: &reqwest::Error) -> ProviderError {
@@ -233,7 +170,7 @@ impl Service {
     ///
     /// # Errors
     /// `Failed` or `Timeout` where it breaks off or is something else.
-    pub(crate) async fn json<T: DeserializeOwned>(
+    pub(super) async fn json<T: DeserializeOwned>(
         &self,
         response: Response,
         permit: Permit,
@@ -259,10 +196,6 @@ impl Service {
         permit.failed();
         ProviderError::Failed { backend: self.backend, reason: reason.into() }
     }
-
-    fn busy(&self, retry_after: Duration) -> ProviderError {
-        ProviderError::Busy { backend: self.backend, retry_after }
-    }
 }
 
 /// Without the address: it may hold a key.
@@ -279,10 +212,6 @@ pub(super) fn broken(backend: &'static str, timeouts: Timeouts, error: &reqwest:
 pub(super) fn is_sound(response: &Response) -> bool {
     let media_type = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     !media_type.is_some_and(|media_type| media_type.starts_with("text/") || media_type.contains("json"))
-}
-
-fn retried(error: ProviderError) -> Attempt {
-    Attempt { error, again: true, fault: true, retry_after: None }
 }
 
 /// Seconds or a date, RFC 9110, 10.2.3.

@@ -1,6 +1,7 @@
 //! The ports and their adapters: each capability a trait in its folder, each backend a file beside it.
 //! Which backend serves is answered by that port's `build()`, from config.
 
+mod attempts;
 pub mod breaker;
 #[cfg(any(feature = "stt-whisper", feature = "llm-llama", feature = "tts-local", feature = "candle"))]
 mod cores;
@@ -17,8 +18,8 @@ pub mod tts;
 pub mod vad;
 pub mod worker;
 
+pub(crate) use attempts::{Attempt, attempt};
 pub use error::{BuildError, ProviderError};
-pub(crate) use http::{Auth as ServiceAuth, Service};
 pub use http::{Place, client_builder};
 
 /// What health shows of a backend.

@@ -18,5 +18,5 @@ pub use ports::{
     Blob, BlobScope, BlobStore, CareCounts, Checkpoint, CheckpointStore, JobRunStore, MemoryChange, MemoryFilter,
     MemoryStore, NewBlob, NewCheckpoint, NewMemory, PeopleStore, ProfileChange, SessionStore,
 };
-pub use qdrant::QdrantMemories;
+pub use qdrant::{QdrantFault, QdrantMemories, ask_qdrant};
 pub use sqlite::SqliteStore;

@@ -1,15 +1,21 @@
 //! Memories in Qdrant, each its owner's. One collection for each embedding model: vectors of two models never meet.
-//! Format: <https://api.qdrant.tech/api-reference>.
+//! Spoken to over gRPC, by Qdrant's own client.
 
 mod client;
 mod point;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use qdrant_client::qdrant::vectors_config::Config as VectorsKind;
+use qdrant_client::qdrant::{
+    Condition, CountPoints, CountPointsBuilder, CreateCollection, CreateCollectionBuilder, CreateFieldIndexCollection,
+    CreateFieldIndexCollectionBuilder, DeletePoints, DeletePointsBuilder, Distance, FieldType, Filter,
+    GetCollectionInfoResponse, GetPoints, GetPointsBuilder, PointId, QueryPoints, QueryPointsBuilder, ScrollPoints,
+    ScrollPointsBuilder, SearchParamsBuilder, UpsertPoints, UpsertPointsBuilder, VectorParams, VectorParamsBuilder,
+};
 use tokio::sync::OnceCell;
 
 use self::client::Client;
-use self::point::{Point, Stored, payload};
+pub use self::client::QdrantFault;
 use super::sqlite::timestamp_now;
 use super::{MemoryChange, MemoryFilter, MemoryStore, NewMemory, StoreError};
 use crate::config::ApiConfig;
@@ -24,10 +30,11 @@ const MISSING: StoreError = StoreError::NotFound("memory");
 const MOST_NEIGHBOURS: usize = 4096;
 
 /// Points of one page of a list.
-const PAGE: usize = 256;
+const PAGE: u32 = 256;
 
 /// Fields that searches filter by, and their kinds.
-const INDEXES: [(&str, &str); 3] = [("user_id", "keyword"), ("memory_type", "keyword"), ("created_at", "integer")];
+const INDEXES: [(&str, FieldType); 3] =
+    [("user_id", FieldType::Keyword), ("memory_type", FieldType::Keyword), ("created_at", FieldType::Integer)];
 
 pub struct QdrantMemories {
     client: Client,
@@ -42,7 +49,7 @@ impl QdrantMemories {
     /// asked of the service before the first use, or [`prepare`](Self::prepare).
     ///
     /// # Errors
-    /// `Failed` where the machine's TLS can't be set up.
+    /// `Failed` where the address or the key can't be one.
     pub fn new(config: &ApiConfig, model: &str, dimension: usize) -> Result<Self, StoreError> {
         let collection = format!("{}-{}-{dimension}", config.model, slug(model));
         Ok(Self { client: Client::new(config)?, collection, dimension, prepared: OnceCell::new() })
@@ -62,40 +69,62 @@ impl QdrantMemories {
     }
 
     async fn make_collection(&self) -> Result<(), StoreError> {
-        let collection = &self.collection;
-        let found: Value = self.client.get(&format!("/collections/{collection}/exists")).await?;
-        if found["exists"].as_bool().unwrap_or_default() {
-            let found: Value = self.client.get(&format!("/collections/{collection}")).await?;
-            let vectors = &found["config"]["params"]["vectors"];
-            let width = vectors["size"].as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
-            if width != self.dimension {
-                return Err(StoreError::Dimension { expected: width, got: self.dimension });
-            }
-            if vectors["distance"] != "Cosine" {
-                let got = "the distance Cosine".to_owned();
-                return Err(StoreError::Model { expected: format!("the distance {}", vectors["distance"]), got });
-            }
+        let name = self.collection.as_str();
+        let found = self.client.call(name, |qdrant, name| async move { qdrant.collection_exists(name).await }).await?;
+        if found {
+            let found =
+                self.client.call(name, |qdrant, name| async move { qdrant.collection_info(name).await }).await?;
+            self.check_collection(found)?;
         } else {
-            let vectors = json!({"vectors": {"size": self.dimension, "distance": "Cosine"}});
-            let _: Value = self.client.put(&format!("/collections/{collection}"), &vectors).await?;
+            let size = self.dimension as u64;
+            let request: CreateCollection = CreateCollectionBuilder::new(name)
+                .vectors_config(VectorParamsBuilder::new(size, Distance::Cosine))
+                .build();
+            self.client.call(request, |qdrant, request| async move { qdrant.create_collection(request).await }).await?;
         }
-        for (field_name, field_schema) in INDEXES {
-            let index = json!({"field_name": field_name, "field_schema": field_schema});
-            let _: Value = self.client.put(&format!("/collections/{collection}/index?wait=true"), &index).await?;
+        for (field, kind) in INDEXES {
+            let request: CreateFieldIndexCollection =
+                CreateFieldIndexCollectionBuilder::new(name, field, kind).wait(true).build();
+            self.client
+                .call(request, |qdrant, request| async move { qdrant.create_field_index(request).await })
+                .await?;
         }
         Ok(())
     }
 
-    async fn points<T: serde::de::DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, StoreError> {
-        self.prepare().await?;
-        self.client.post(&format!("/collections/{}/points{path}", self.collection), body).await
+    /// Whether it holds vectors of this width under this distance.
+    fn check_collection(&self, found: GetCollectionInfoResponse) -> Result<(), StoreError> {
+        let params = found.result.and_then(|info| info.config).and_then(|config| config.params);
+        let vectors = params.and_then(|params| params.vectors_config).and_then(|vectors| vectors.config);
+        let Some(VectorsKind::Params(VectorParams { size, distance, .. })) = vectors else {
+            let expected = "vectors that have names".to_owned();
+            return Err(StoreError::Model { expected, got: "vectors without".into() });
+        };
+        let expected = usize::try_from(size).unwrap_or(usize::MAX);
+        if expected != self.dimension {
+            return Err(StoreError::Dimension { expected, got: self.dimension });
+        }
+        if distance != Distance::Cosine as i32 {
+            let name = Distance::try_from(distance).map_or("that is unknown", |distance| distance.as_str_name());
+            return Err(StoreError::Model {
+                expected: format!("the distance {name}"),
+                got: "the distance Cosine".into(),
+            });
+        }
+        Ok(())
     }
 
     async fn upsert(&self, memory: &Memory, embedding: &Embedding) -> Result<(), StoreError> {
         self.prepare().await?;
-        let point = json!({"id": memory.id, "vector": embedding.as_slice(), "payload": payload(memory, has_direction(embedding))});
-        let path = format!("/collections/{}/points?wait=true", self.collection);
-        let _: Value = self.client.put(&path, &json!({"points": [point]})).await?;
+        let point = point::write(memory, embedding, !has_direction(embedding));
+        let request: UpsertPoints = UpsertPointsBuilder::new(&self.collection, vec![point]).wait(true).build();
+        self.client.call(request, |qdrant, request| async move { qdrant.upsert_points(request).await }).await?;
+        Ok(())
+    }
+
+    async fn delete(&self, request: DeletePointsBuilder) -> Result<(), StoreError> {
+        let request: DeletePoints = request.wait(true).build();
+        self.client.call(request, |qdrant, request| async move { qdrant.delete_points(request).await }).await?;
         Ok(())
     }
 
@@ -105,48 +134,45 @@ impl QdrantMemories {
     }
 
     /// All of a person's, newest first.
-    async fn all(&self, user: UserId, kind: Option<&str>) -> Result<Vec<Stored>, StoreError> {
-        let mut stored = Vec::new();
-        let mut from = Value::Null;
+    async fn all(&self, user: UserId, kind: Option<&str>) -> Result<Vec<Memory>, StoreError> {
+        self.prepare().await?;
+        let mut memories = Vec::new();
+        let mut from: Option<PointId> = None;
         loop {
-            let body = json!({"filter": of(user, kind), "limit": PAGE, "offset": from, "with_payload": true});
-            let page: Page = self.points("/scroll", &body).await?;
-            for point in page.points {
-                stored.push(point.read(user)?);
+            let page = ScrollPointsBuilder::new(&self.collection).filter(of(user, kind)).limit(PAGE).with_payload(true);
+            let request: ScrollPoints = match from {
+                Some(from) => page.offset(from).build(),
+                None => page.build(),
+            };
+            let page = self.client.call(request, |qdrant, request| async move { qdrant.scroll(request).await }).await?;
+            for point in page.result {
+                memories.push(point::read(point, user)?);
             }
             match page.next_page_offset {
-                None | Some(Value::Null) => break,
-                Some(next) => from = next,
+                None => break,
+                next => from = next,
             }
         }
-        stored.sort_by_key(|stored| std::cmp::Reverse(stored.memory.timestamp));
-        Ok(stored)
+        memories.sort_by_key(|memory| std::cmp::Reverse(memory.timestamp));
+        Ok(memories)
     }
 }
 
-#[derive(serde::Deserialize)]
-struct Page {
-    points: Vec<Point>,
-    next_page_offset: Option<Value>,
+/// Whether Qdrant answers, and takes the key: one call that costs nothing.
+///
+/// # Errors
+/// Why it doesn't.
+pub async fn ask_qdrant(config: &ApiConfig) -> Result<(), QdrantFault> {
+    Client::new(config)?.once(|qdrant| async move { qdrant.list_collections().await }).await.map(|_| ())
 }
 
-#[derive(serde::Deserialize)]
-struct Nearest {
-    points: Vec<Point>,
+fn of(user: UserId, kind: Option<&str>) -> Filter {
+    let matches = |field: &str, value: String| Condition::matches(field, value);
+    let kind = kind.map(|kind| matches("memory_type", kind.to_owned()));
+    Filter::must([matches("user_id", user.to_string())].into_iter().chain(kind))
 }
 
-#[derive(serde::Deserialize)]
-struct Counted {
-    count: usize,
-}
-
-fn of(user: UserId, kind: Option<&str>) -> Value {
-    let mut must = vec![json!({"key": "user_id", "match": {"value": user}})];
-    must.extend(kind.map(|kind| json!({"key": "memory_type", "match": {"value": kind}})));
-    json!({"must": must})
-}
-
-/// A name that a path takes, for a model's.
+/// A name that a collection may have, for a model's.
 fn slug(model: &str) -> String {
     model.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
 }
@@ -183,20 +209,21 @@ impl MemoryStore for QdrantMemories {
         if k == 0 || !has_direction(to) {
             return Ok(Vec::new());
         }
+        self.prepare().await?;
         let mut filter = of(user, None);
-        filter["must_not"] = json!([{"key": "nowhere", "match": {"value": true}}]);
-        let body = json!({
-            "query": to.as_slice(),
-            "filter": filter,
-            "limit": k.min(MOST_NEIGHBOURS),
-            "with_payload": true,
+        filter.must_not.push(Condition::matches("nowhere", true));
+        let request: QueryPoints = QueryPointsBuilder::new(&self.collection)
+            .query(to.as_slice().to_vec())
+            .filter(filter)
+            .limit(k.min(MOST_NEIGHBOURS) as u64)
+            .with_payload(true)
             // One person's memories are few: comparing them all is as fast, and finds what the embedded store finds.
-            "params": {"exact": true},
-        });
-        let nearest: Nearest = self.points("/query", &body).await?;
-        let nearest = nearest.points.into_iter().map(|point| {
-            let score = point.score.unwrap_or_default();
-            Ok(RecalledMemory { memory: point.read(user)?.memory, score })
+            .params(SearchParamsBuilder::default().exact(true))
+            .build();
+        let nearest = self.client.call(request, |qdrant, request| async move { qdrant.query(request).await }).await?;
+        let nearest = nearest.result.into_iter().map(|point| {
+            let score = point.score;
+            Ok(RecalledMemory { memory: point::read(point, user)?, score })
         });
         nearest.collect()
     }
@@ -206,16 +233,19 @@ impl MemoryStore for QdrantMemories {
         // looked through here.
         let needle = filter.contains.map(|text| text.to_lowercase());
         let mut found = self.all(user, filter.memory_type.map(|kind| kind.as_str())).await?;
-        found.retain(|stored| needle.as_ref().is_none_or(|needle| stored.memory.text.to_lowercase().contains(needle)));
+        found.retain(|memory| needle.as_ref().is_none_or(|needle| memory.text.to_lowercase().contains(needle)));
         let total = found.len();
-        let page = found.into_iter().skip(filter.offset).take(filter.limit).map(|stored| stored.memory);
+        let page = found.into_iter().skip(filter.offset).take(filter.limit);
         Ok((page.collect(), total))
     }
 
     async fn memory(&self, user: UserId, id: MemoryId) -> Result<Memory, StoreError> {
-        let found: Vec<Point> = self.points("", &json!({"ids": [id], "with_payload": true})).await?;
-        let point = found.into_iter().next().ok_or(MISSING)?;
-        point.read(user).map(|stored| stored.memory)
+        self.prepare().await?;
+        let request: GetPoints =
+            GetPointsBuilder::new(&self.collection, vec![id.to_string().into()]).with_payload(true).build();
+        let found =
+            self.client.call(request, |qdrant, request| async move { qdrant.get_points(request).await }).await?;
+        point::read(found.result.into_iter().next().ok_or(MISSING)?, user)
     }
 
     async fn change_memory(&self, user: UserId, id: MemoryId, change: MemoryChange) -> Result<Memory, StoreError> {
@@ -229,14 +259,16 @@ impl MemoryStore for QdrantMemories {
 
     async fn delete_memory(&self, user: UserId, id: MemoryId) -> Result<(), StoreError> {
         self.memory(user, id).await?;
-        let _: Value = self.points("/delete?wait=true", &json!({"points": [id]})).await?;
-        Ok(())
+        self.delete(DeletePointsBuilder::new(&self.collection).points([id.to_string()])).await
     }
 
     async fn delete_all_memories(&self, user: UserId) -> Result<usize, StoreError> {
+        self.prepare().await?;
         let filter = of(user, None);
-        let counted: Counted = self.points("/count", &json!({"filter": filter, "exact": true})).await?;
-        let _: Value = self.points("/delete?wait=true", &json!({"filter": filter})).await?;
-        Ok(counted.count)
+        let request: CountPoints = CountPointsBuilder::new(&self.collection).filter(filter.clone()).exact(true).build();
+        let counted = self.client.call(request, |qdrant, request| async move { qdrant.count(request).await }).await?;
+        self.delete(DeletePointsBuilder::new(&self.collection).points(filter)).await?;
+        let count = counted.result.map_or(0, |counted| counted.count);
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 }

@@ -7,6 +7,7 @@ mod crash;
 mod housekeeping;
 mod memory_contract;
 mod qdrant;
+mod qdrant_engine;
 mod sessions;
 mod sqlite;
 
