@@ -42,7 +42,7 @@ pub struct Rgb {
 pub fn measure(image: &Image) -> Result<(u32, u32), ImageDecodeError> {
     // Without the decoder's limits: what is too large is told with its size.
     let reader = ImageReader::with_format(Cursor::new(image.bytes.as_ref()), format(image.format));
-    let (width, height) = reader.into_dimensions().map_err(|error| broken(image, error))?;
+    let (width, height) = reader.into_dimensions().map_err(|error| broken(image, &error))?;
     if width == 0 || height == 0 {
         return Err(ImageDecodeError::Broken(name(image.format)));
     }
@@ -60,7 +60,7 @@ pub fn measure(image: &Image) -> Result<(u32, u32), ImageDecodeError> {
 /// As [`measure`], and `Broken` where its pixels can't be decoded.
 pub fn decode(image: &Image, longest: u32) -> Result<Rgb, ImageDecodeError> {
     measure(image)?;
-    let undecodable = |error| broken(image, error);
+    let undecodable = |error: ImageError| broken(image, &error);
     let mut decoder = limited(image).into_decoder().map_err(undecodable)?;
     // One without the tag, or with a broken one, is as it should be.
     let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
@@ -118,8 +118,8 @@ fn name(format: ImageFormat) -> &'static str {
 }
 
 /// What a decoder says of a broken file says little to a person, and may quote it.
-fn broken(image: &Image, error: ImageError) -> ImageDecodeError {
-    tracing::debug!(image.format = name(image.format), image.error = %kind(&error), "a picture can't be decoded");
+fn broken(image: &Image, error: &ImageError) -> ImageDecodeError {
+    tracing::debug!(image.format = name(image.format), image.error = %kind(error), "a picture can't be decoded");
     ImageDecodeError::Broken(name(image.format))
 }
 

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use serde::Serialize;
 
-use crate::config::{Config, EmbeddingsBackend, LlmBackend, ModelReference, SttBackend, TtsBackend};
+use crate::config::{
+    Config, EmbeddingsBackend, LlmBackend, ModelReference, SttBackend, TtsBackend, stale_vendor_models,
+};
 use crate::weights::{Capability, Model, ModelStore, PackageClients, WeightsError, gigabytes, nearest_existing};
 
 /// Check that everything that the settings ask for is there.
@@ -118,6 +120,10 @@ pub fn examine(config: &Config) -> Vec<Finding> {
         findings.push(phoneme_data());
     }
     findings.extend(super::services::examine(config));
+    findings.extend(stale_vendor_models(jiff::Zoned::now().date()).map(|one| {
+        let detail = format!("last looked at on {}: its vendor may have retired it", one.looked_at);
+        Finding::note(format!("default model {}", one.model), detail, format!("see {}", one.source))
+    }));
     findings.extend(clients());
     findings.push(writable("data folder", &config.data.dir, "data.dir"));
     findings.push(port_free(config));

@@ -45,3 +45,4 @@ pub use server::ServerConfig;
 pub use stt::{FakeSttConfig, LocalSttConfig, SttBackend, SttConfig};
 pub use tts::{FakeTtsConfig, LocalTtsConfig, RemoteTtsConfig, TtsBackend, TtsConfig};
 pub use vad::{LocalVadConfig, VadBackend, VadConfig};
+pub use vendors::{VendorModel, stale_vendor_models};

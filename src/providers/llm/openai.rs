@@ -44,15 +44,23 @@ impl OpenAiLanguageModel {
         Ok(Self { service, config: config.clone() })
     }
 
-    fn body(&self, request: &GenerationRequest) -> Value {
+    /// The model that a request goes to, and how long it is told to think.
+    fn serves(&self, request: &GenerationRequest) -> (&str, Option<&str>) {
         let pictures = request.messages.iter().any(|message| !message.images.is_empty());
-        let vision_model = self.config.vision_model.as_ref().filter(|_| pictures);
         let reasoning = &self.config.reasoning;
-        let effort = if vision_model.is_some() { &reasoning.vision_effort } else { &reasoning.effort };
+        match &self.config.vision_model {
+            Some(model) if pictures => (model, reasoning.vision_effort.as_deref()),
+            _ => (&self.service.config().model, reasoning.effort.as_deref()),
+        }
+    }
+
+    fn body(&self, request: &GenerationRequest) -> Value {
+        let (model, effort) = self.serves(request);
+        let reasoning = &self.config.reasoning;
         let mut body = json!({
-            "model": vision_model.unwrap_or(&self.service.config().model),
+            "model": model,
             "messages": request.messages.iter().map(message).collect::<Vec<_>>(),
-            "max_tokens": request.max_tokens + reasoning.tokens(effort.as_deref()),
+            "max_tokens": request.max_tokens + reasoning.tokens(effort),
             "temperature": request.sampling.temperature,
             "top_p": request.sampling.top_p,
             "stream": true,
@@ -69,7 +77,7 @@ impl OpenAiLanguageModel {
             body["stop"] = request.stop.iter().take(MOST_STOPS).cloned().collect();
         }
         if let Some(effort) = effort {
-            body["reasoning_effort"] = effort.as_str().into();
+            body["reasoning_effort"] = effort.into();
         }
         if let Some(format) = &reasoning.format {
             body["reasoning_format"] = format.as_str().into();
@@ -124,6 +132,9 @@ impl LanguageModel for OpenAiLanguageModel {
             let reason = format!("the prompt has about {prompt} tokens, the context holds {holds}");
             return Err(ProviderError::InvalidInput { backend, reason });
         }
+        let (model, effort) = self.serves(&request);
+        let served = Description { backend, model: model.to_owned() };
+        let reasons = self.config.reasoning.tokens(effort) > 0;
         let body = self.body(&request);
         let started = Instant::now();
         let cancel = request.cancel.clone();
@@ -144,11 +155,11 @@ impl LanguageModel for OpenAiLanguageModel {
             events: Box::pin(response.bytes_stream().eventsource()),
             cancel,
             usage,
-            max_tokens: request.max_tokens,
+            most_pieces: reasons.then_some(request.max_tokens),
             thoughts: ThoughtFilter::default(),
             pieces: 0,
             said: false,
-            served: Description { backend, model: body["model"].as_str().unwrap_or_default().to_owned() },
+            served,
             finished: false,
             started,
         };
@@ -171,8 +182,8 @@ struct Reading {
     events: Pin<Box<dyn futures::Stream<Item = EventResult> + Send>>,
     cancel: CancellationToken,
     usage: Usage,
-    /// Of the answer, without what a model reasons before it.
-    max_tokens: usize,
+    /// Of the answer, where the service was given room to reason: it doesn't tell the two apart.
+    most_pieces: Option<usize>,
     thoughts: ThoughtFilter,
     /// Of text that came: about as many as tokens, should the service not tell them.
     pieces: usize,
@@ -228,7 +239,8 @@ impl Reading {
             }
             // What it reasons stands in fields of its own, which nobody reads.
             let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) else { continue };
-            if self.pieces >= self.max_tokens && self.said {
+            if self.most_pieces.is_some_and(|most| self.pieces >= most) {
+                self.usage.completion_tokens = self.usage.completion_tokens.max(self.pieces);
                 return Ok(self.done(Finish::Length));
             }
             let text = self.thoughts.push(&text);

@@ -161,9 +161,6 @@ mod offline {
         let body = json!({"session_id": session, "message": "What do you see?", "images": images});
         let events = person.chat_events(&body).await;
         assert!(!events::reply(&events).is_empty());
-        let done = events::of(&events, "done")[0];
-        let used = done["usage"].as_array().expect("a list");
-        assert!(used.iter().any(|one| one["unit"] == "completion_tokens"), "{done}");
         assert!(!person.ask(&session, "And what else?").await.is_empty());
         app.stop().await;
     }

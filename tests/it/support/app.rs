@@ -59,18 +59,15 @@ impl TestApp {
 
     /// The real engines, on the tiny models.
     pub async fn tiny() -> Self {
-        Self::real("tiny").await
+        Self::real("tiny", |_| {}).await
     }
 
-    /// The real engines, on the models of the default set.
-    #[cfg(feature = "llm-llama")]
-    pub async fn small() -> Self {
-        Self::real("small").await
-    }
-
-    async fn real(set: &str) -> Self {
+    /// The real engines, on the models of a set.
+    pub async fn real(set: &str, change: impl FnOnce(&mut Config)) -> Self {
         let data = tempfile::tempdir().expect("a folder for the test");
-        Self::start(settings(&data, set), data).await
+        let mut config = settings(&data, set);
+        change(&mut config);
+        Self::start(config, data).await
     }
 
     async fn start(config: Config, data: TempDir) -> Self {
