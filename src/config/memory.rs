@@ -70,7 +70,10 @@ impl RawQdrant {
             idle_timeout_ms: self.idle_timeout_ms,
         };
         let config = api.validate("memory.qdrant", &QDRANT, used)?;
-        speaks_grpc(&config.base_url)?;
+        // QDRANT_URL may be another program's.
+        if used {
+            speaks_grpc(&config.base_url)?;
+        }
         Ok(config)
     }
 }
@@ -149,6 +152,8 @@ mod tests {
             let error = raw.validate(true).expect_err(url).to_string();
             assert!(error.contains(said), "{url}: {error}");
         }
+        let unused = RawQdrant { base_url: Some("http://127.0.0.1:6333".into()), ..RawQdrant::default() };
+        unused.validate(false).expect("nobody goes there");
         for url in ["http://127.0.0.1:6334/", "https://qdrant.example", "https://qdrant.example:443"] {
             let raw = RawQdrant { base_url: Some(url.into()), ..RawQdrant::default() };
             assert_eq!(raw.validate(true).expect(url).base_url, url.trim_end_matches('/'));

@@ -1,14 +1,18 @@
-//! The Hugging Face hub, or a mirror of it: files by repository, revision and path, resumed where they broke off.
+//! The Hugging Face hub, or a mirror of it: files by repository, revision and path, taken from the cache that the hub's own
+//! tools keep on this machine, or fetched, resumed where they broke off.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hf_hub::{Cache, Repo, RepoType};
 use indicatif::ProgressBar;
+use ureq::config::RedirectAuthHeaders;
 use ureq::http::Response;
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::SourceError;
@@ -26,28 +30,43 @@ const FRUITLESS_TRIES: u32 = 3;
 
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// Where the hub is and who asks.
+/// Where the hub is, who asks, and what is here of it.
 #[derive(Clone)]
 pub struct HubConfig {
     /// Without a slash at its end.
     pub endpoint: String,
-    /// For repositories that ask for one.
+    /// For repositories that ask for one. It goes to the endpoint alone, and not to where that sends on.
     pub token: Option<String>,
+    /// The folder in which the hub's own tools keep what they fetched; only read. `None` looks nowhere.
+    pub cache: Option<PathBuf>,
 }
 
 impl HubConfig {
-    /// From `HF_ENDPOINT` and `HF_TOKEN`, as the hub's own tools name them.
+    /// From the variables that the hub's own tools read: `HF_ENDPOINT`, `HF_HOME`, `HF_HUB_CACHE` and `HF_TOKEN`, the token
+    /// otherwise from the file that `hf auth login` writes.
     pub fn from_environment() -> Self {
-        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let home = match set("HF_HOME") {
+            Some(home) => Some(Cache::new(Path::new(&home).join("hub"))),
+            // The crate panics where a person has no home.
+            None => std::env::home_dir().map(|_| Cache::default()),
+        };
+        let token = set("HF_TOKEN").or_else(|| home.as_ref()?.token());
+        let cache = set("HF_HUB_CACHE").map(PathBuf::from).or_else(|| Some(home?.path().clone()));
         let endpoint = set("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".into());
-        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), token: set("HF_TOKEN") }
+        Self { endpoint: endpoint.trim_end_matches('/').to_owned(), token, cache }
     }
 }
 
 impl std::fmt::Debug for HubConfig {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let token = self.token.as_ref().map(|_| "[redacted]");
-        to.debug_struct("HubConfig").field("endpoint", &self.endpoint).field("token", &token).finish()
+        let mut shown = to.debug_struct("HubConfig");
+        shown.field("endpoint", &self.endpoint).field("token", &token).field("cache", &self.cache).finish()
     }
 }
 
@@ -68,7 +87,12 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn new(config: &HubConfig) -> Self {
+        // A company's proxy is vouched for by the machine's certificates, which ureq would not look at.
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let agent = Agent::config_builder()
+            .tls_config(tls)
+            // The hub sends on to where its files lie, which is another's machine.
+            .redirect_auth_headers(RedirectAuthHeaders::Never)
             .timeout_resolve(Some(CONNECT_TIMEOUT))
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_recv_response(Some(RESPONSE_TIMEOUT))
@@ -80,6 +104,47 @@ impl Hub {
         Self { config: config.clone(), agent, unreachable: OnceLock::new(), answered: AtomicBool::new(false) }
     }
 
+    /// Whether the hub's cache had the file, just as it should be, and it now lies at `to` too. One that is otherwise is told
+    /// of and left as it is: it belongs to the tool that fetched it.
+    pub(super) fn take_cached(
+        &self,
+        remote: &Remote<'_>,
+        sum: &Sum,
+        to: &Path,
+        progress: &Progress,
+    ) -> Result<bool, SourceError> {
+        let Some(found) = self.cached(remote) else { return Ok(false) };
+        let shown = found.display();
+        let refused = match Sum::of(&found) {
+            Ok(actual) if actual == *sum => None,
+            Ok(actual) => Some(format!("is not what it should be: expected {sum}, found {actual}")),
+            Err(error) => Some(format!("can't be read: {error}")),
+        };
+        if let Some(reason) = refused {
+            progress.say(&format!("{shown}, in the hub's cache, {reason}; it is not used"));
+            return Ok(false);
+        }
+        if to.exists() {
+            fs::remove_file(to).map_err(SourceError::io(to, "removed"))?;
+        }
+        // What the snapshot's link stands for: a second name for it takes no room. Another disk takes a copy.
+        let file = found.canonicalize().map_err(SourceError::io(&found, "read"))?;
+        fs::hard_link(&file, to)
+            .or_else(|_| fs::copy(&file, to).map(|_| ()))
+            .map_err(SourceError::io(to, "written"))?;
+        progress.say(&format!("{shown} is in the hub's cache already"));
+        Ok(true)
+    }
+
+    fn cached(&self, remote: &Remote<'_>) -> Option<PathBuf> {
+        let Remote { repository, revision, path } = *remote;
+        let repository = Repo::with_revision(repository.to_owned(), RepoType::Model, revision.to_owned());
+        let repository = Cache::new(self.config.cache.clone()?).repo(repository);
+        // A branch has a file that names its commit, whose folder the files are in; a commit is that folder itself.
+        let of_commit = || Some(repository.pointer_path(revision).join(path)).filter(|path| path.is_file());
+        repository.get(path).or_else(of_commit)
+    }
+
     /// Brings `to` to its expected size, starting with what is there.
     pub(super) fn download(
         &self,
@@ -89,6 +154,8 @@ impl Hub {
         progress: &Progress,
     ) -> Result<(), SourceError> {
         let Remote { repository, revision, path } = remote;
+        // A branch may have a slash in its name; a path's own are its folders'.
+        let revision = revision.replace('/', "%2F");
         let url = format!("{}/{repository}/resolve/{revision}/{path}", self.config.endpoint);
         let mut bar = None;
         let mut fruitless = 0;
@@ -125,7 +192,7 @@ impl Hub {
         if !resumes && status != 200 {
             // A part that the server won't continue is worth nothing: start anew, and tell if that fails too.
             if offset > 0 && (status == 206 || status == 416) {
-                std::fs::remove_file(to).map_err(SourceError::io(to, "removed"))?;
+                fs::remove_file(to).map_err(SourceError::io(to, "removed"))?;
                 return Err(SourceError::BrokenOff { url: url.to_owned(), offset, reason: format!("status {status}") });
             }
             return Err(SourceError::Status { url: url.to_owned(), status });
@@ -192,9 +259,48 @@ fn starts_at(response: &Response<Body>, offset: u64) -> bool {
 }
 
 fn size_of(path: &Path) -> Result<u64, SourceError> {
-    match std::fs::metadata(path) {
+    match fs::metadata(path) {
         Ok(metadata) => Ok(metadata.len()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(SourceError::io(path, "read")(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> HubConfig {
+        HubConfig::from_variables(|name| {
+            variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_hubs_own_variables_are_read() {
+        let home = tempfile::tempdir().unwrap();
+        let home_shown = home.path().to_str().unwrap();
+        let all = config(&[
+            ("HF_HOME", home_shown),
+            ("HF_TOKEN", "hf_one\n"),
+            ("HF_ENDPOINT", "https://mirror.example/hub/"),
+        ]);
+        assert_eq!(all.endpoint, "https://mirror.example/hub");
+        assert_eq!(all.token.as_deref(), Some("hf_one"));
+        assert_eq!(all.cache, Some(home.path().join("hub")));
+        assert!(!format!("{all:?}").contains("hf_one"));
+
+        let elsewhere = config(&[("HF_HOME", home_shown), ("HF_HUB_CACHE", "/elsewhere"), ("HF_TOKEN", " ")]);
+        assert_eq!(elsewhere.endpoint, "https://huggingface.co");
+        assert_eq!((elsewhere.token, elsewhere.cache), (None, Some("/elsewhere".into())));
+    }
+
+    #[test]
+    fn who_has_signed_in_with_the_hubs_own_tool_needs_no_variable() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("token"), "hf_two\n").unwrap();
+        let home = home.path().to_str().unwrap();
+        assert_eq!(config(&[("HF_HOME", home)]).token.as_deref(), Some("hf_two"));
+        assert_eq!(config(&[("HF_HOME", home), ("HF_TOKEN", "hf_one")]).token.as_deref(), Some("hf_one"));
     }
 }

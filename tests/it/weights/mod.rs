@@ -4,6 +4,7 @@ mod conversion;
 mod ctranslate2;
 mod engines;
 mod hub;
+mod hub_cache;
 mod models_command;
 mod packages;
 mod pull;
@@ -82,7 +83,7 @@ fn sum_of(content: &[u8]) -> Sum {
 /// Nothing listens on the port of a listener that is gone.
 fn no_hub() -> HubConfig {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    HubConfig { endpoint: format!("http://{address}"), token: None }
+    HubConfig { endpoint: format!("http://{address}"), token: None, cache: None }
 }
 
 /// The lines that a person would see.
