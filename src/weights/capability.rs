@@ -14,10 +14,13 @@ pub enum Capability {
     VoiceActivity,
     /// The shared library that runs ONNX models.
     OnnxRuntime,
+    /// What paints, in diffusers layout. A set may have none.
+    Image,
 }
 
 impl Capability {
-    pub const ALL: [Self; 6] =
+    /// What every set names a model for.
+    pub const NEEDED: [Self; 6] =
         [Self::Llm, Self::SpeechToText, Self::TextToSpeech, Self::Embeddings, Self::VoiceActivity, Self::OnnxRuntime];
 
     /// As in the manifest.
@@ -29,6 +32,7 @@ impl Capability {
             Self::Embeddings => "embeddings",
             Self::VoiceActivity => "voice_activity",
             Self::OnnxRuntime => "onnx_runtime",
+            Self::Image => "image",
         }
     }
 
@@ -39,6 +43,19 @@ impl Capability {
             Self::TextToSpeech => &["weights", "config"],
             Self::Embeddings => &["weights", "config", "tokenizer"],
             Self::OnnxRuntime => &["library"],
+            Self::Image => &[
+                "index",
+                "scheduler.config",
+                "text_encoder.config",
+                "text_encoder.weights",
+                "tokenizer.config",
+                "tokenizer.merges",
+                "tokenizer.vocab",
+                "unet.config",
+                "unet.weights",
+                "vae.config",
+                "vae.weights",
+            ],
         }
     }
 }

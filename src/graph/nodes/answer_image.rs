@@ -12,7 +12,7 @@ use crate::graph::node::{Context, Node, Painter, Ports};
 use crate::graph::prompt;
 use crate::graph::state::State;
 use crate::providers::ProviderError;
-use crate::providers::image::ImageRequest;
+use crate::providers::image::{ImageRequest, Progress, Wishes};
 use crate::store::NewBlob;
 
 use super::answer_danger::answered_alarm;
@@ -78,6 +78,8 @@ async fn paint(
         prompt: state.current_turn().text.clone(),
         width: painter.width,
         height: painter.height,
+        wishes: Wishes::default(),
+        progress: Progress::default(),
         cancel,
     };
     let made = painter.generator.generate(request).await?;

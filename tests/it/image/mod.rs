@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use rose::config::{ApiConfig, ImageBackend, RemoteImageConfig};
 use rose::domain::image::ImageFormat;
 use rose::providers::image::{
-    FakeImageGenerator, GeneratedImage, ImageGenerator, ImageRequest, Ordered, TogetherImageGenerator,
+    FakeImageGenerator, GeneratedImage, ImageGenerator, ImageRequest, Ordered, Progress, TogetherImageGenerator, Wishes,
 };
 use rose::providers::{Place, ProviderError};
 use serde_json::{Value, json};
@@ -31,7 +31,14 @@ fn together(api: ApiConfig, place: Place) -> TogetherImageGenerator {
 }
 
 fn request(prompt: &str) -> ImageRequest {
-    ImageRequest { prompt: prompt.into(), width: 512, height: 768, cancel: CancellationToken::new() }
+    ImageRequest {
+        prompt: prompt.into(),
+        width: 512,
+        height: 768,
+        wishes: Wishes::default(),
+        progress: Progress::default(),
+        cancel: CancellationToken::new(),
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{now, refuse};
-use crate::providers::image::ImageRequest;
+use crate::providers::image::{ImageRequest, Progress, Wishes};
 use crate::server::error::{ApiError, ErrorCode};
 use crate::server::extract::Body;
 use crate::server::state::Server;
@@ -77,7 +77,7 @@ pub(crate) async fn create(
         return Err(refuse("`response_format` is `b64_json`: no picture is kept here for a `url` to lead to."));
     }
     let (width, height) = match request.size.as_deref() {
-        None | Some("auto") => (app.config.image.width, app.config.image.height),
+        None | Some("auto") => app.config.image.size(generator.native_size()),
         Some(size) => sides(size)?,
     };
     // Whoever goes away ends the work.
@@ -85,7 +85,14 @@ pub(crate) async fn create(
     let _guard = cancel.clone().drop_guard();
     let mut data = Vec::with_capacity(pictures);
     for _ in 0..pictures {
-        let request = ImageRequest { prompt: request.prompt.clone(), width, height, cancel: cancel.clone() };
+        let request = ImageRequest {
+            prompt: request.prompt.clone(),
+            width,
+            height,
+            wishes: Wishes::default(),
+            progress: Progress::default(),
+            cancel: cancel.clone(),
+        };
         let generated = generator.generate(request).await?;
         data.push(OpenAiImage { b64_json: BASE64_STANDARD.encode(&generated.image.bytes) });
     }
