@@ -151,7 +151,7 @@ pub(crate) struct Ports {
     pub(crate) llm: Arc<dyn llm::LanguageModel>,
     pub(crate) tts: Arc<dyn tts::TextToSpeech>,
     pub(crate) embedder: Arc<dyn embeddings::Embedder>,
-    /// `None` where no backend of the list is in this build.
+    /// `None` where no backend of the list can be had.
     pub(crate) image: Option<Arc<dyn image::ImageGenerator>>,
     detector: Option<Arc<dyn vad::VoiceActivityDetector>>,
 }
@@ -181,18 +181,18 @@ impl Ports {
         let models = ModelStore::open(&config.models)?;
         let models = &models;
         let detector = detector(config, models)?;
-        let image = image::build(&config.image)?;
         std::thread::scope(|scope| {
             let stt = scope.spawn(|| stt::build(&config.stt, models, detector.as_ref()));
             let llm = scope.spawn(|| llm::build(&config.llm, models));
             let tts = scope.spawn(|| tts::build(&config.tts, models));
             let embedder = scope.spawn(|| embeddings::build(&config.embeddings, models));
+            let image = scope.spawn(|| image::build(&config.image, models));
             Ok(Self {
                 stt: stt.join().map_err(|_| AppError::Loading)??,
                 llm: llm.join().map_err(|_| AppError::Loading)??,
                 tts: tts.join().map_err(|_| AppError::Loading)??,
                 embedder: embedder.join().map_err(|_| AppError::Loading)??,
-                image,
+                image: image.join().map_err(|_| AppError::Loading)??,
                 detector: detector.clone(),
             })
         })

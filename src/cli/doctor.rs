@@ -9,7 +9,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::config::{
-    Config, EmbeddingsBackend, LlmBackend, ModelReference, SttBackend, TtsBackend, stale_vendor_models,
+    Config, EmbeddingsBackend, ImageBackend, LlmBackend, ModelReference, SttBackend, TtsBackend, stale_vendor_models,
 };
 use crate::weights::{Capability, Model, ModelStore, PackageClients, WeightsError, gigabytes, nearest_existing};
 
@@ -107,6 +107,7 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     match ModelStore::open(&config.models) {
         Ok(store) => {
             findings.extend(models(&ports, &store));
+            findings.extend(painter(config, &store));
             if ports.iter().any(|port| port.local && port.built && port.capability == Capability::Llm) {
                 findings.push(sight(config, &store));
                 findings.push(super::machine::examine(config, &store));
@@ -257,6 +258,35 @@ fn models(ports: &[Port], store: &ModelStore) -> Vec<Finding> {
         findings.push(room(store, &absent));
     }
     findings
+}
+
+/// What paints in this process, where the settings ask for it. Without it Rose says that she can't draw: worth knowing, and
+/// missing only where the settings name a model.
+fn painter(config: &Config, store: &ModelStore) -> Option<Finding> {
+    if !config.image.backends.contains(&ImageBackend::Local) {
+        return None;
+    }
+    let what = "pictures in this process";
+    if !cfg!(feature = "candle") {
+        let mend = "cargo build --release --features candle, or name together in image.backends";
+        return Some(Finding::note(what, "not in this build", mend));
+    }
+    let reference = &config.image.local.model;
+    Some(match store.installed(Capability::Image, reference) {
+        Ok(model) => Finding::ok(what, model.name),
+        Err(error) => {
+            let pull = match named(&error) {
+                Some(name) => format!("rose models pull {name}"),
+                None => "rose models pull sd-turbo, and image.local.model = \"sd-turbo\"".to_owned(),
+            };
+            let mend = format!("{pull}; or name a folder in diffusers layout in image.local.model");
+            if *reference == ModelReference::FromSet {
+                Finding::note(what, format!("Rose can't draw here: {error}"), mend)
+            } else {
+                Finding::missing(what, error.to_string(), mend)
+            }
+        }
+    })
 }
 
 fn named(error: &WeightsError) -> Option<&str> {

@@ -11,6 +11,7 @@ pub mod eval;
 pub mod health;
 mod machine;
 pub mod models;
+pub mod paint;
 pub mod restore;
 pub mod say;
 pub mod serve;
@@ -30,6 +31,7 @@ Examples:
   rose serve                                              serve on http://127.0.0.1:8080
   rose chat                                               talk in the terminal
   rose say \"Good evening.\" -o evening.wav                 speak a text
+  rose paint \"a calm sea at dusk\" -o sea.png             paint a picture
   rose transcribe memo.webm                               print the words of a recording
   rose bench recordings --backends local,fake             compare backends on whole spoken turns
   rose eval --backends tiny,small                         play and judge whole conversations
@@ -80,6 +82,7 @@ enum Command {
     Models(models::ModelsCommand),
     Chat(chat::ChatCommand),
     Say(say::SayCommand),
+    Paint(paint::PaintCommand),
     Transcribe(transcribe::TranscribeCommand),
     Bench(bench::BenchCommand),
     Eval(eval::EvalCommand),
@@ -143,6 +146,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Health(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Chat(command) => command.run(Config::load(&overrides)?),
         Command::Say(command) => command.run(&Config::load(&overrides)?),
+        Command::Paint(command) => command.run(&Config::load(&overrides)?),
         Command::Transcribe(command) => command.run(&Config::load(&overrides)?),
     }
 }

@@ -29,7 +29,7 @@ pub use care::CareConfig;
 pub use conversation::ConversationConfig;
 pub use data::DataConfig;
 pub use embeddings::{EmbeddingsBackend, EmbeddingsConfig, RemoteEmbeddingsConfig};
-pub use image::{ImageBackend, ImageConfig, RemoteImageConfig};
+pub use image::{ImageBackend, ImageConfig, LocalImageConfig, RemoteImageConfig};
 pub use judgement::{Judgement, JudgementConfig};
 pub use llm::{
     FakeLlmConfig, LlmBackend, LlmConfig, LocalLlmConfig, LocalVisionConfig, ReasoningConfig, RemoteLlmConfig,

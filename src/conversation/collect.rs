@@ -35,7 +35,7 @@ pub async fn collect(mut turn: Turn) -> Result<CollectedTurn, ConversationError>
             Event::Image { id, .. } => images.push(id),
             Event::Done(outcome) => return Ok(CollectedTurn { outcome, memories, route, audio, images }),
             Event::Failed(error) => return Err(error),
-            Event::Transcript { .. } | Event::TextDelta(_) | Event::Stage(_) => {}
+            Event::Transcript { .. } | Event::TextDelta(_) | Event::ImageProgress(_) | Event::Stage(_) => {}
         }
     }
     Err(ConversationError::Graph("the turn ended without an outcome".into()))

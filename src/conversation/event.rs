@@ -16,6 +16,7 @@ use crate::graph::GraphError;
 use crate::graph::state::StateError;
 use crate::memory::MemoryError;
 use crate::providers::ProviderError;
+use crate::providers::image::Step;
 use crate::providers::llm::Usage;
 use crate::store::StoreError;
 
@@ -98,6 +99,8 @@ pub enum Event {
         sentence: usize,
         clip: Clip,
     },
+    /// How far the picture is that is coming.
+    ImageProgress(Step),
     Image {
         id: BlobId,
         caption: String,

@@ -19,6 +19,7 @@ use crate::graph::character::Character;
 use crate::graph::guardrail::Grounds;
 use crate::graph::node::Listener;
 use crate::graph::state::{Said, SpokenSentence};
+use crate::providers::image::Step;
 use crate::providers::llm::Usage;
 
 pub(super) struct Reply<'a> {
@@ -158,6 +159,10 @@ impl Listener for Reply<'_> {
             self.send(pieces).await;
         }
         !self.text.is_empty()
+    }
+
+    async fn image_progress(&mut self, step: Step) {
+        self.outbox.send(Event::ImageProgress(step)).await;
     }
 
     async fn image(&mut self, id: BlobId, caption: &str) {

@@ -101,8 +101,10 @@ impl Conversation {
         };
         let ability = parts.llm.ability();
         let rehearsals = Rehearsals::new(parts.llm, parts.tts);
-        let painter =
-            parts.image.map(|generator| Painter { generator, width: config.image.width, height: config.image.height });
+        let painter = parts.image.map(|generator| {
+            let (width, height) = config.image.size(generator.native_size());
+            Painter { generator, width, height }
+        });
         let ports = Ports {
             painter,
             llm: Arc::new(RehearsedModel(Arc::clone(&rehearsals))),

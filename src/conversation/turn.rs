@@ -382,6 +382,7 @@ impl Listener for Quiet {
     async fn end_reply(&mut self, _: bool) -> bool {
         false
     }
+    async fn image_progress(&mut self, _: crate::providers::image::Step) {}
     async fn image(&mut self, _: BlobId, _: &str) {}
     async fn recite(&mut self, _: &str, _: &str) {}
     async fn deliver(&mut self) -> crate::graph::state::Said {

@@ -20,7 +20,7 @@ use crate::domain::person::Profile;
 use crate::domain::route::Route;
 use crate::domain::stage::{EngineTiming, Stage, StageTiming};
 use crate::memory::Memories;
-use crate::providers::image::ImageGenerator;
+use crate::providers::image::{ImageGenerator, Step};
 use crate::providers::llm::{Ability, LanguageModel, Sampling, Usage};
 use crate::store::{BlobStore, CareCounts, PeopleStore};
 
@@ -171,6 +171,9 @@ pub trait Listener: Send {
     /// The model's words are over. Tells whether any of them could be used. `whole` is false where the model was cut
     /// off, so that its last sentence may lack its end.
     async fn end_reply(&mut self, whole: bool) -> bool;
+
+    /// How far the picture is that is made for the person.
+    async fn image_progress(&mut self, step: Step);
 
     /// A picture that was made for the person, and what is said to it.
     async fn image(&mut self, id: BlobId, caption: &str);

@@ -16,6 +16,8 @@ pub enum Capability {
     Vision,
     /// The shared library that runs ONNX models.
     OnnxRuntime,
+    /// What paints, in diffusers layout. A set may have none.
+    Image,
 }
 
 impl Capability {
@@ -33,6 +35,7 @@ impl Capability {
             Self::VoiceActivity => "voice_activity",
             Self::Vision => "vision",
             Self::OnnxRuntime => "onnx_runtime",
+            Self::Image => "image",
         }
     }
 
@@ -44,6 +47,19 @@ impl Capability {
             Self::Vision => &["weights", "projector"],
             Self::Embeddings => &["weights", "config", "tokenizer"],
             Self::OnnxRuntime => &["library"],
+            Self::Image => &[
+                "index",
+                "scheduler.config",
+                "text_encoder.config",
+                "text_encoder.weights",
+                "tokenizer.config",
+                "tokenizer.merges",
+                "tokenizer.vocab",
+                "unet.config",
+                "unet.weights",
+                "vae.config",
+                "vae.weights",
+            ],
         }
     }
 }

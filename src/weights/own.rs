@@ -1,4 +1,5 @@
-//! Files of the user's own, named in the settings: a GGUF, a ggml Whisper, a piper voice, a folder with a Kokoro or a BERT.
+//! Files of the user's own, named in the settings: a GGUF, a ggml Whisper, a piper voice, a folder with a Kokoro, a BERT or a
+//! Stable Diffusion.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,6 +23,7 @@ pub(super) fn find(capability: Capability, path: &Path) -> Result<InstalledModel
         Capability::Embeddings => sentence_encoder(path),
         Capability::VoiceActivity => present(path).map(|()| one("weights", path)),
         Capability::OnnxRuntime => present(path).map(|()| one("library", path)),
+        Capability::Image => painter(path),
     };
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     Ok(InstalledModel { name, files: files.map_err(unusable)? })
@@ -99,5 +101,41 @@ fn sentence_encoder(path: &Path) -> Result<Files, String> {
         ("tokenizer".to_owned(), folder.join("tokenizer.json")),
     ]);
     files.values().try_for_each(|path| present(path))?;
+    Ok(files)
+}
+
+/// A folder in diffusers layout. Of two files with the same weights, the finer is taken.
+fn painter(folder: &Path) -> Result<Files, String> {
+    let mut files = BTreeMap::new();
+    for (role, names) in [
+        ("index", &["model_index.json"][..]),
+        ("scheduler.config", &["scheduler/scheduler_config.json"]),
+        ("text_encoder.config", &["text_encoder/config.json"]),
+        ("text_encoder.weights", &["text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors"]),
+        ("tokenizer.config", &["tokenizer/tokenizer_config.json"]),
+        ("tokenizer.merges", &["tokenizer/merges.txt"]),
+        ("tokenizer.vocab", &["tokenizer/vocab.json"]),
+        ("unet.config", &["unet/config.json"]),
+        (
+            "unet.weights",
+            &["unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"],
+        ),
+        ("vae.config", &["vae/config.json"]),
+        ("vae.weights", &["vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"]),
+    ] {
+        let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+        let Some(path) = paths.iter().find(|path| path.is_file()) else {
+            return Err(format!(
+                "it is no model in diffusers layout, or not the whole: there is no {}",
+                names.join(" or ")
+            ));
+        };
+        files.insert(role.to_owned(), path.clone());
+    }
+    // Older tokenizers name here what fills up a prompt.
+    let special = folder.join("tokenizer/special_tokens_map.json");
+    if special.is_file() {
+        files.insert("tokenizer.special".into(), special);
+    }
     Ok(files)
 }

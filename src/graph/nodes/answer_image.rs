@@ -8,11 +8,11 @@ use crate::domain::ids::BlobId;
 use crate::domain::stage::{EngineTiming, Stage};
 use crate::graph::GraphError;
 use crate::graph::character::Lines;
-use crate::graph::node::{Context, Node, Painter, Ports};
+use crate::graph::node::{Context, Listener, Node, Painter, Ports};
 use crate::graph::prompt;
 use crate::graph::state::State;
 use crate::providers::ProviderError;
-use crate::providers::image::ImageRequest;
+use crate::providers::image::{ImageRequest, Progress, Wishes};
 use crate::store::NewBlob;
 
 use super::answer_danger::answered_alarm;
@@ -40,7 +40,7 @@ impl Node for AnswerImage {
         let said: Vec<&str> = prompt::replies(&state.entries).take(2).collect();
         let (line, made) = match &ports.painter {
             None => (Lines::fresh(&lines.no_image, &said), None),
-            Some(painter) => match paint(painter, state, ports, context.cancel.clone()).await {
+            Some(painter) => match paint(painter, state, ports, context.cancel.clone(), &mut *context.listener).await {
                 Ok(made) => (Lines::fresh(&lines.image, &said), Some(made)),
                 Err(GraphError::Provider(ProviderError::Cancelled)) => {
                     return Err(GraphError::Provider(ProviderError::Cancelled));
@@ -73,14 +73,35 @@ async fn paint(
     state: &State,
     ports: &Ports,
     cancel: CancellationToken,
+    listener: &mut dyn Listener,
 ) -> Result<(BlobId, EngineTiming), GraphError> {
+    // Only the newest step is kept for a listener that is slow.
+    let (tell, mut told) = tokio::sync::watch::channel(None);
     let request = ImageRequest {
         prompt: state.current_turn().text.clone(),
         width: painter.width,
         height: painter.height,
+        wishes: Wishes::default(),
+        progress: Progress::to(move |step| {
+            tell.send_replace(Some(step));
+        }),
         cancel,
     };
-    let made = painter.generator.generate(request).await?;
+    let mut making = painter.generator.generate(request);
+    let mut last = None;
+    let made = loop {
+        let made = tokio::select! {
+            made = &mut making => Some(made),
+            Ok(()) = told.changed() => None,
+        };
+        let step = *told.borrow_and_update();
+        if let Some(step) = step.filter(|step| last.replace(*step) != Some(*step)) {
+            listener.image_progress(step).await;
+        }
+        if let Some(made) = made {
+            break made?;
+        }
+    };
     let blob = NewBlob {
         user_id: state.user,
         session_id: Some(state.session),

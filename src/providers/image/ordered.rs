@@ -29,6 +29,11 @@ impl ImageGenerator for Ordered {
         std::iter::once(&self.first).chain(&self.rest).flat_map(|backend| backend.backends()).collect()
     }
 
+    /// Of the backend that is tried first.
+    fn native_size(&self) -> (u32, u32) {
+        self.first.native_size()
+    }
+
     async fn generate(&self, request: ImageRequest) -> Result<GeneratedImage, ProviderError> {
         let mut backend = &self.first;
         for next in &self.rest {

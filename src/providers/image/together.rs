@@ -34,16 +34,26 @@ impl TogetherImageGenerator {
     }
 
     async fn ask(&self, request: &ImageRequest) -> Result<Image, ProviderError> {
-        let body = json!({
+        let wishes = &request.wishes;
+        let mut body = json!({
             "model": self.service.config().model,
             "prompt": request.prompt,
             "width": request.width,
             "height": request.height,
-            "steps": self.steps,
+            "steps": wishes.steps.unwrap_or(self.steps),
             "n": 1,
             // Sent along: an address would be a second call, to a host that nobody chose.
             "response_format": "base64",
         });
+        if let Some(seed) = wishes.seed {
+            body["seed"] = seed.into();
+        }
+        if let Some(guidance) = wishes.guidance {
+            body["guidance_scale"] = guidance.into();
+        }
+        if let Some(negative) = &wishes.negative {
+            body["negative_prompt"] = negative.as_str().into();
+        }
         let (response, permit) = self.service.post("/images/generations", |to| to.json(&body)).await?;
         let answer: Answer = self.service.json(response, permit).await?;
         meter::note(&self.describe(), Unit::Images, 1.0);

@@ -12,6 +12,7 @@ use super::server_event as event;
 use super::settings::Settings;
 use super::sound::Encoder;
 use crate::conversation::{ConversationError, Event, Outcome, Speak};
+use crate::providers::image::Step;
 use crate::providers::llm::Usage;
 use crate::server::error::ApiError;
 use crate::server::turn::{StageReport, UsedMemory, WatchedTurn};
@@ -133,6 +134,11 @@ impl Reply {
                 let error = ConversationError::Graph("a turn ended without an outcome".into());
                 self.failed(error, outgoing, items, playback)?;
                 return Ok(true);
+            }
+            Some(Event::ImageProgress(Step { done, steps })) => {
+                outgoing.send(json!({
+                    "type": "rose.image_progress", "response_id": self.head.id, "step": done, "steps": steps,
+                }))?;
             }
             Some(Event::Image { id, caption }) => {
                 let url = format!("/api/images/{id}");

@@ -17,6 +17,7 @@ use crate::domain::ids::{BlobId, SessionId, TurnId};
 use crate::domain::image::{Image, ImageFormat};
 use crate::domain::route::Route;
 use crate::images::{self, ImageDecodeError};
+use crate::providers::image::Step;
 use crate::server::error::{ApiError, ErrorCode, ErrorEnvelope};
 use crate::server::extract::Body;
 use crate::server::identity::Person;
@@ -87,6 +88,11 @@ pub(crate) enum ChatEvent {
         media_type: &'static str,
         data: String,
     },
+    /// How far the picture is that she makes: `step` of `steps` is done. Told by backends that know it.
+    ImageProgress {
+        step: u32,
+        steps: u32,
+    },
     /// A picture that Rose made.
     Image {
         id: BlobId,
@@ -115,6 +121,7 @@ impl ChatEvent {
             ChatEvent::Route { .. } => "route",
             ChatEvent::TextDelta { .. } => "text_delta",
             ChatEvent::Audio { .. } => "audio",
+            ChatEvent::ImageProgress { .. } => "image_progress",
             ChatEvent::Image { .. } => "image",
             ChatEvent::Stage(_) => "stage",
             ChatEvent::Done { .. } => "done",
@@ -135,6 +142,7 @@ impl ChatEvent {
                 media_type: "audio/wav",
                 data: BASE64_STANDARD.encode(audio::encode(&clip, Encoding::SyntheticWav)),
             },
+            Event::ImageProgress(Step { done, steps }) => ChatEvent::ImageProgress { step: done, steps },
             Event::Image { id, caption } => ChatEvent::Image { id, url: format!("/api/images/{id}"), caption },
             Event::Stage(timing) => ChatEvent::Stage(StageReport::from(&timing)),
             Event::Done(outcome) => ChatEvent::Done {
@@ -203,7 +211,11 @@ async fn until_answering(turn: &mut WatchedTurn) -> Result<Vec<Event>, ApiError>
         match event {
             Event::Failed(error) => return Err(error.into()),
             Event::Transcript { .. } | Event::MemoriesUsed(_) | Event::Route(_) | Event::Stage(_) => begun.push(event),
-            Event::TextDelta(_) | Event::Audio { .. } | Event::Image { .. } | Event::Done(_) => {
+            Event::TextDelta(_)
+            | Event::Audio { .. }
+            | Event::ImageProgress(_)
+            | Event::Image { .. }
+            | Event::Done(_) => {
                 begun.push(event);
                 return Ok(begun);
             }

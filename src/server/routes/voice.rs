@@ -183,7 +183,11 @@ async fn collect(turn: &mut WatchedTurn) -> Result<Reply, ApiError> {
             },
             Event::Done(outcome) => return Ok(Reply { outcome, route, memories_used, sound }),
             Event::Failed(error) => return Err(error.into()),
-            Event::Transcript { .. } | Event::TextDelta(_) | Event::Image { .. } | Event::Stage(_) => {}
+            Event::Transcript { .. }
+            | Event::TextDelta(_)
+            | Event::ImageProgress(_)
+            | Event::Image { .. }
+            | Event::Stage(_) => {}
         }
     }
     Err(ApiError::internal(&"a turn ended without an outcome"))

@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use rose::config::{ApiConfig, ImageBackend, RemoteImageConfig};
 use rose::domain::image::ImageFormat;
 use rose::providers::image::{
-    FakeImageGenerator, GeneratedImage, ImageGenerator, ImageRequest, Ordered, TogetherImageGenerator,
+    FakeImageGenerator, GeneratedImage, ImageGenerator, ImageRequest, Ordered, Progress, TogetherImageGenerator, Wishes,
 };
 use rose::providers::{Place, ProviderError};
 use serde_json::{Value, json};
@@ -31,7 +31,14 @@ fn together(api: ApiConfig, place: Place) -> TogetherImageGenerator {
 }
 
 fn request(prompt: &str) -> ImageRequest {
-    ImageRequest { prompt: prompt.into(), width: 512, height: 768, cancel: CancellationToken::new() }
+    ImageRequest {
+        prompt: prompt.into(),
+        width: 512,
+        height: 768,
+        wishes: Wishes::default(),
+        progress: Progress::default(),
+        cancel: CancellationToken::new(),
+    }
 }
 
 #[tokio::test]
@@ -135,4 +142,85 @@ async fn a_picture_that_fails_is_told_kindly() {
     let session = person.start_session().await;
     let reply = person.ask(&session, "Please draw me a picture of a lighthouse at dusk.").await;
     assert!(reply.contains("picture"), "{reply}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_person_sees_how_far_their_picture_is() {
+    let app = TestApp::fake_with(|config| config.image.backends = vec![ImageBackend::Fake]).await;
+    let person = app.stranger();
+    let session = person.start_session().await;
+    let body = json!({"session_id": session, "message": "Please draw me a picture of a lighthouse at dusk."});
+    let events = person.chat_events(&body).await;
+    let names = events::names(&events);
+    let [progress] = &events::of(&events, "image_progress")[..] else { panic!("{names:?}") };
+    assert_eq!((&progress["step"], &progress["steps"]), (&json!(1), &json!(1)));
+    let at = |name: &str| names.iter().position(|other| *other == name);
+    assert!(at("image_progress") < at("image"), "{names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_weights_she_says_that_she_can_not_draw() {
+    let app = TestApp::fake_with(|config| config.image.backends = vec![ImageBackend::Local]).await;
+    let person = app.stranger();
+    let session = person.start_session().await;
+    let body = json!({"session_id": session, "message": "Please draw me a picture of a lighthouse at dusk."});
+    let events = person.chat_events(&body).await;
+    assert!(events::of(&events, "image").is_empty());
+    assert!(!events::reply(&events).is_empty());
+}
+
+/// In this process, with a tiny model of random weights.
+#[cfg(feature = "candle")]
+mod local {
+    use std::time::Duration;
+
+    use rose::config::{LocalImageConfig, ModelReference, ModelsConfig};
+    use rose::providers::image::{CandleImageGenerator, Step};
+    use rose::weights::{Capability, ModelStore};
+
+    use super::*;
+
+    fn painter() -> CandleImageGenerator {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/image/turbo");
+        let store = ModelStore::open(&ModelsConfig { dir: "none".into(), set: "small".into() }).unwrap();
+        let reference = ModelReference::Path(folder.into());
+        let model = store.installed(Capability::Image, &reference).unwrap();
+        let config = LocalImageConfig { model: reference, steps: None, guidance: None, queue_length: 1 };
+        CandleImageGenerator::load(model, &config).unwrap()
+    }
+
+    fn small(prompt: &str, steps: u32) -> ImageRequest {
+        let wishes = Wishes { steps: Some(steps), seed: Some(7), ..Wishes::default() };
+        ImageRequest { width: 256, height: 272, wishes, ..request(prompt) }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn it_paints_step_by_step() {
+        let painter = painter();
+        refusals(&painter).await;
+        let (tell, told) = std::sync::mpsc::channel();
+        let progress = Progress::to(move |step: Step| drop(tell.send((step.done, step.steps))));
+        let made = painter.generate(ImageRequest { progress, ..small("a lighthouse", 2) }).await.unwrap();
+        assert_eq!(told.into_iter().collect::<Vec<_>>(), [(1, 2), (2, 2)]);
+        let again = painter.generate(small("a lighthouse", 2)).await.unwrap();
+        assert_eq!((made.image.format, &made.image), (ImageFormat::Png, &again.image), "one seed, one picture");
+        // The header's width and height: <https://www.w3.org/TR/png-3/#11IHDR>.
+        assert_eq!(&made.image.bytes[16..24], [0, 0, 1, 0, 0, 0, 1, 16]);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_cancelled_picture_ends_at_its_next_step() {
+        let painter = painter();
+        let request = small("a lighthouse", 150);
+        let cancel = request.cancel.clone();
+        let (tell, told) = std::sync::mpsc::channel();
+        let progress = Progress::to(move |step: Step| {
+            cancel.cancel();
+            drop(tell.send(step.done));
+        });
+        let outcome =
+            tokio::time::timeout(Duration::from_secs(60), painter.generate(ImageRequest { progress, ..request }));
+        assert!(matches!(outcome.await, Ok(Err(ProviderError::Cancelled))));
+        assert_eq!(told.into_iter().collect::<Vec<_>>(), [1]);
+    }
 }

@@ -1,20 +1,32 @@
 //! Words to pictures.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{now, refuse};
-use crate::providers::image::ImageRequest;
-use crate::server::error::{ApiError, ErrorCode};
+use crate::domain::image::ImageFormat;
+use crate::providers::ProviderError;
+use crate::providers::image::{GeneratedImage, ImageRequest, Progress, Wishes};
+use crate::server::error::{ApiError, ErrorCode, OpenAiErrorEnvelope};
 use crate::server::extract::Body;
 use crate::server::state::Server;
 
 const MOST_PROMPT_CHARS: usize = 4000;
 const MOST_PICTURES: usize = 4;
+
+/// A stream's last event, as the protocol names it. Partial pictures are not sent: a client may ask for up to three and get
+/// fewer.
+const COMPLETED: &str = "image_generation.completed";
 
 /// What the protocol has beyond this is ignored.
 #[derive(Deserialize, ToSchema)]
@@ -28,6 +40,12 @@ pub(crate) struct OpenAiImageRequest {
     /// `b64_json`; nothing is kept here that a `url` could lead to.
     #[serde(default)]
     response_format: Option<String>,
+    /// Of Rose's own: the same one makes the same picture, where the backend takes one.
+    #[serde(default)]
+    seed: Option<u64>,
+    /// Server-sent events, the last of them `image_generation.completed`.
+    #[serde(default)]
+    stream: Option<bool>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -41,6 +59,19 @@ pub(crate) struct OpenAiImage {
     b64_json: String,
 }
 
+/// The picture of a stream.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OpenAiImageCompleted {
+    /// `image_generation.completed`.
+    r#type: &'static str,
+    b64_json: String,
+    created_at: i64,
+    /// Width and height as in `1024x1024`.
+    size: String,
+    #[schema(value_type = String)]
+    output_format: ImageFormat,
+}
+
 /// # Errors
 /// Where the size is none.
 fn sides(size: &str) -> Result<(u32, u32), ApiError> {
@@ -48,22 +79,28 @@ fn sides(size: &str) -> Result<(u32, u32), ApiError> {
     sides.ok_or_else(|| refuse("`size` is `auto`, or width and height as in `1024x1024`."))
 }
 
-/// Makes pictures.
+/// Makes pictures: all of them in one answer, or one as an event of a stream (`stream`), which is kept alive meanwhile.
 #[utoipa::path(
     post,
     path = "/v1/images/generations", operation_id = "openai_create_images", tag = "openai",
     request_body = OpenAiImageRequest,
-    responses((status = 200, body = OpenAiImages), ApiError)
+    responses(
+        (status = 200, content(
+            (OpenAiImages = "application/json"),
+            (OpenAiImageCompleted = "text/event-stream")
+        )),
+        ApiError
+    )
 )]
 pub(crate) async fn create(
     State(server): State<Server>,
     Body(request): Body<OpenAiImageRequest>,
-) -> Result<Json<OpenAiImages>, ApiError> {
+) -> Result<Response, ApiError> {
     let app = server.app()?;
     let generator = app.ports.image.as_ref().ok_or_else(|| {
         ApiError::new(
             ErrorCode::NotEnabled,
-            "No picture is made here: the settings name no image backend (image.backends).",
+            "No picture is made here: no backend of image.backends is there, or its weights are not; `rose doctor` says more.",
         )
     })?;
     if request.prompt.chars().count() > MOST_PROMPT_CHARS {
@@ -76,18 +113,54 @@ pub(crate) async fn create(
     if request.response_format.as_deref().is_some_and(|format| format != "b64_json") {
         return Err(refuse("`response_format` is `b64_json`: no picture is kept here for a `url` to lead to."));
     }
+    let streams = request.stream.unwrap_or(false);
+    if streams && pictures > 1 {
+        return Err(refuse("A stream brings one picture: leave `n` out, or `stream`."));
+    }
     let (width, height) = match request.size.as_deref() {
-        None | Some("auto") => (app.config.image.width, app.config.image.height),
+        None | Some("auto") => app.config.image.size(generator.native_size()),
         Some(size) => sides(size)?,
     };
-    // Whoever goes away ends the work.
     let cancel = server.turns().child_token();
-    let _guard = cancel.clone().drop_guard();
+    let wanted = |picture: u64| ImageRequest {
+        prompt: request.prompt.clone(),
+        width,
+        height,
+        // Several of one seed would be one and the same.
+        wishes: Wishes { seed: request.seed.map(|seed| seed.wrapping_add(picture)), ..Wishes::default() },
+        progress: Progress::default(),
+        cancel: cancel.clone(),
+    };
+    // Whoever goes away ends the work.
+    let guard = cancel.clone().drop_guard();
+    if streams {
+        let (generator, wanted) = (Arc::clone(generator), wanted(0));
+        let event = async move {
+            let _guard = guard;
+            completed(generator.generate(wanted).await, width, height)
+        };
+        let events = stream::once(event).map(Ok::<_, Infallible>);
+        return Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response());
+    }
     let mut data = Vec::with_capacity(pictures);
-    for _ in 0..pictures {
-        let request = ImageRequest { prompt: request.prompt.clone(), width, height, cancel: cancel.clone() };
-        let generated = generator.generate(request).await?;
+    for picture in 0..pictures {
+        let generated = generator.generate(wanted(picture as u64)).await?;
         data.push(OpenAiImage { b64_json: BASE64_STANDARD.encode(&generated.image.bytes) });
     }
-    Ok(Json(OpenAiImages { created: now(), data }))
+    Ok(Json(OpenAiImages { created: now(), data }).into_response())
+}
+
+/// A stream's one event: the picture, or what failed.
+fn completed(outcome: Result<GeneratedImage, ProviderError>, width: u32, height: u32) -> SseEvent {
+    let event = match outcome {
+        Ok(generated) => SseEvent::default().event(COMPLETED).json_data(OpenAiImageCompleted {
+            r#type: COMPLETED,
+            b64_json: BASE64_STANDARD.encode(&generated.image.bytes),
+            created_at: now(),
+            size: format!("{width}x{height}"),
+            output_format: generated.image.format,
+        }),
+        Err(error) => SseEvent::default().event("error").json_data(OpenAiErrorEnvelope::from(&ApiError::from(error))),
+    };
+    event.expect("the event is made of strings and numbers")
 }
