@@ -153,8 +153,11 @@ export class Conversation {
           case "audio":
             await this.speak(hers.key, new Blob([fromBase64(event.data)], { type: event.media_type }));
             break;
+          case "image_progress":
+            this.state.patch(hers.key, { painting: { step: event.step, steps: event.steps } });
+            break;
           case "image":
-            this.state.patch(hers.key, { pictures: [{ src: event.url, alt: `Picture that Rose made: ${event.caption}` }] });
+            this.state.patch(hers.key, { painting: undefined, pictures: [{ src: event.url, alt: `Picture that Rose made: ${event.caption}` }] });
             break;
           case "done":
             this.state.patch(hers.key, { text: event.text, open: false, interrupted: event.interrupted });

@@ -6,11 +6,18 @@ export interface Picture {
   alt: string;
 }
 
+export interface Painting {
+  step: number;
+  steps: number;
+}
+
 export interface Entry {
   key: string;
   role: "user" | "rose";
   text: string;
   pictures: Picture[];
+  /** How far the picture is that is being painted: steps done, of how many. */
+  painting?: Painting;
   /** Still being said. */
   open: boolean;
   interrupted: boolean;

@@ -100,6 +100,9 @@ export class LiveTurns {
       this.player.playSamples(samples);
       this.state.set({ phase: "speaking" });
     },
+    painting: (painting) => {
+      if (this.reply) this.state.patch(this.reply, { painting });
+    },
     memories: (memories) => {
       if (this.reply) this.state.patch(this.reply, { memories });
     },

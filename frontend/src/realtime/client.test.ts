@@ -40,6 +40,7 @@ const handlers = () =>
     words: vi.fn(),
     sound: vi.fn(),
     memories: vi.fn(),
+    painting: vi.fn(),
     stages: vi.fn(),
     responseDone: vi.fn(),
     failed: vi.fn(),

@@ -1,6 +1,7 @@
 /** A spoken conversation over a WebSocket: the events of the OpenAI Realtime protocol (docs/REALTIME.md) and Rose's own. */
 import type { StageReport, UsedMemory } from "../api/client";
 import { fromBase64, fromPcm16, toBase64, toPcm16 } from "../audio/pcm";
+import type { Painting } from "../conversation/entries";
 
 /** Of the sound in both directions. */
 export const REALTIME_RATE = 24_000;
@@ -14,6 +15,7 @@ export interface RealtimeHandlers {
   responseStarted(id: string): void;
   words(delta: string, itemId: string): void;
   sound(samples: Float32Array<ArrayBuffer>): void;
+  painting(painting: Painting): void;
   memories(memories: UsedMemory[]): void;
   stages(stages: StageReport[]): void;
   responseDone(status: "completed" | "cancelled" | "failed", turnId: string | undefined, message?: string): void;
@@ -38,6 +40,8 @@ interface ServerEvent {
   turn_id?: string;
   memories?: UsedMemory[];
   stages?: StageReport[];
+  step?: number;
+  steps?: number;
   error?: { message?: string };
   response?: { id?: string; status?: string; status_details?: { error?: { message?: string } } };
 }
@@ -147,6 +151,8 @@ export class RealtimeClient {
         return on.words(event.delta ?? "", event.item_id ?? "");
       case "response.output_audio.delta":
         return on.sound(fromPcm16(fromBase64(event.delta ?? "")));
+      case "rose.image_progress":
+        return on.painting({ step: event.step ?? 0, steps: event.steps ?? 1 });
       case "rose.memories_used":
         return on.memories(event.memories ?? []);
       case "rose.stages":

@@ -60,7 +60,12 @@ function Said({ entry, newest, onPicture }: { entry: Entry; newest: boolean; onP
         </button>
       ))}
       {entry.text ? <p className="words">{entry.text}</p> : null}
-      {entry.open && !entry.text ? (
+      {entry.open && entry.painting ? (
+        <label className="painting">
+          Painting
+          <progress value={entry.painting.step} max={entry.painting.steps} />
+        </label>
+      ) : entry.open && !entry.text ? (
         <span className="waiting" role="img" aria-label={entry.role === "rose" ? "Rose is thinking" : "Listening"}>
           <i />
           <i />
