@@ -3,6 +3,8 @@
 //!
 //! `cargo bench --bench picture`; `-- --runs 3` for more runs.
 
+#![expect(clippy::print_stdout, reason = "a bench tells what it measured")]
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};

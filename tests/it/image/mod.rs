@@ -199,7 +199,9 @@ mod local {
         let painter = painter();
         refusals(&painter).await;
         let (tell, told) = std::sync::mpsc::channel();
-        let progress = Progress::to(move |step: Step| drop(tell.send((step.done, step.steps))));
+        let progress = Progress::to(move |step: Step| {
+            let _ = tell.send((step.done, step.steps));
+        });
         let made = painter.generate(ImageRequest { progress, ..small("a lighthouse", 2) }).await.unwrap();
         assert_eq!(told.into_iter().collect::<Vec<_>>(), [(1, 2), (2, 2)]);
         let again = painter.generate(small("a lighthouse", 2)).await.unwrap();
@@ -216,7 +218,7 @@ mod local {
         let (tell, told) = std::sync::mpsc::channel();
         let progress = Progress::to(move |step: Step| {
             cancel.cancel();
-            drop(tell.send(step.done));
+            let _ = tell.send(step.done);
         });
         let outcome =
             tokio::time::timeout(Duration::from_secs(60), painter.generate(ImageRequest { progress, ..request }));

@@ -174,7 +174,7 @@ impl TextConfig {
 }
 
 fn divides(part: usize, whole: usize) -> bool {
-    part > 0 && (1..=MOST).contains(&whole) && whole % part == 0
+    part > 0 && (1..=MOST).contains(&whole) && whole.is_multiple_of(part)
 }
 
 fn four() -> usize {
