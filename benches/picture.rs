@@ -91,7 +91,7 @@ fn make(folder: &Path) {
     config(
         "vae/config.json",
         json!({"block_out_channels": [128, 256, 512, 512], "layers_per_block": 2, "norm_num_groups": 32,
-               "down_block_types": ["DownEncoderBlock2D"; 4], "up_block_types": ["UpDecoderBlock2D"; 4]}),
+               "down_block_types": vec!["DownEncoderBlock2D"; 4], "up_block_types": vec!["UpDecoderBlock2D"; 4]}),
     );
     write(&folder.join("text_encoder/model.safetensors"), |weights| {
         clip::ClipTextTransformer::new(weights, &clip::Config::v2_1()).map(drop)

@@ -427,7 +427,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes pictures. */
+        /** Makes pictures: all of them in one answer, or one as an event of a stream (`stream`), which is kept alive meanwhile. */
         post: operations["openai_create_images"];
         delete?: never;
         options?: never;
@@ -569,6 +569,13 @@ export interface components {
             sentence: number;
             /** @enum {string} */
             type: "audio";
+        } | {
+            /** Format: int32 */
+            step: number;
+            /** Format: int32 */
+            steps: number;
+            /** @enum {string} */
+            type: "image_progress";
         } | {
             caption: string;
             id: components["schemas"]["BlobId"];
@@ -838,14 +845,32 @@ export interface components {
         OpenAiImage: {
             b64_json: string;
         };
+        /** @description The picture of a stream. */
+        OpenAiImageCompleted: {
+            b64_json: string;
+            /** Format: int64 */
+            created_at: number;
+            output_format: string;
+            /** @description Width and height as in `1024x1024`. */
+            size: string;
+            /** @description `image_generation.completed`. */
+            type: string;
+        };
         /** @description What the protocol has beyond this is ignored. */
         OpenAiImageRequest: {
             n?: number | null;
             prompt: string;
             /** @description `b64_json`; nothing is kept here that a `url` could lead to. */
             response_format?: string | null;
+            /**
+             * Format: int64
+             * @description Of Rose's own: the same one makes the same picture, where the backend takes one.
+             */
+            seed?: number | null;
             /** @description `auto`, or width and height as in `1024x1024`: multiples of 16 from 256 to 1440. */
             size?: string | null;
+            /** @description Server-sent events, the last of them `image_generation.completed`. */
+            stream?: boolean | null;
         };
         OpenAiImages: {
             /** Format: int64 */
@@ -1963,12 +1988,14 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Whole, or with `stream` as a server-sent event */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OpenAiImages"];
+                    "text/event-stream": components["schemas"]["OpenAiImageCompleted"];
                 };
             };
             /** @description Refused or failed; the code says why */

@@ -85,9 +85,9 @@ fn sides(size: &str) -> Result<(u32, u32), ApiError> {
     path = "/v1/images/generations", operation_id = "openai_create_images", tag = "openai",
     request_body = OpenAiImageRequest,
     responses(
-        (status = 200, content(
+        (status = 200, description = "Whole, or with `stream` as a server-sent event", content(
             (OpenAiImages = "application/json"),
-            (OpenAiImageCompleted = "text/event-stream")
+            (OpenAiImageCompleted = "text/event-stream"),
         )),
         ApiError
     )
