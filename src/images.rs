@@ -2,7 +2,12 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat as Format, ImageReader, Limits, imageops};
+use bytes::Bytes;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{
+    DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError, ImageFormat as Format, ImageReader,
+    Limits, imageops,
+};
 
 use crate::domain::image::{Image, ImageFormat};
 
@@ -74,6 +79,20 @@ pub fn decode(image: &Image, longest: u32) -> Result<Rgb, ImageDecodeError> {
     Ok(Rgb { width, height, bytes })
 }
 
+/// As a PNG.
+///
+/// # Errors
+/// Where the encoder fails.
+///
+/// # Panics
+/// Where there are not three bytes for each pixel.
+pub fn encode_png(rgb: &Rgb) -> Result<Image, ImageError> {
+    let mut bytes = Cursor::new(Vec::new());
+    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Sub);
+    encoder.write_image(&rgb.bytes, rgb.width, rgb.height, ExtendedColorType::Rgb8)?;
+    Ok(Image { bytes: Bytes::from(bytes.into_inner()), format: ImageFormat::Png })
+}
+
 fn on_paper(image: &DynamicImage) -> Vec<u8> {
     let blend = |value: u8, alpha: u8| {
         let (value, alpha, paper) = (u32::from(value), u32::from(alpha), u32::from(PAPER));
@@ -142,8 +161,7 @@ impl std::fmt::Debug for Rgb {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use image::{ExtendedColorType, ImageEncoder, RgbaImage};
+    use image::RgbaImage;
 
     use super::*;
 

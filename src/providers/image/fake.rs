@@ -3,11 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
-use super::{GeneratedImage, ImageGenerator, ImageRequest, Step, check, png};
-use crate::domain::image::{Image, ImageFormat};
+use super::{GeneratedImage, ImageGenerator, ImageRequest, Step, check};
 use crate::domain::stage::EngineTiming;
+use crate::images::{self, Rgb};
 use crate::providers::{Description, ProviderError};
 
 const BACKEND: &str = "fake";
@@ -29,11 +28,10 @@ impl ImageGenerator for FakeImageGenerator {
         let [red, green, blue, ..] = hasher.finish().to_le_bytes();
         let steps = request.wishes.steps.unwrap_or(1);
         (1..=steps).for_each(|done| request.progress.tell(Step { done, steps }));
-        let line: Vec<u8> = std::iter::repeat_n([red, green, blue], request.width as usize).flatten().collect();
-        let lines = std::iter::repeat_n(&line[..], request.height as usize);
-        let bytes = png::encode(request.width, request.height, lines)
+        let (width, height) = (request.width, request.height);
+        let bytes = std::iter::repeat_n([red, green, blue], width as usize * height as usize).flatten().collect();
+        let image = images::encode_png(&Rgb { width, height, bytes })
             .map_err(|error| ProviderError::Failed { backend: BACKEND, reason: error.to_string() })?;
-        let image = Image { bytes: Bytes::from(bytes), format: ImageFormat::Png };
         Ok(GeneratedImage { image, timing: EngineTiming::default() })
     }
 }

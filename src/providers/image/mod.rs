@@ -4,7 +4,6 @@
 mod candle;
 mod fake;
 mod ordered;
-mod png;
 mod together;
 
 #[cfg(feature = "candle")]

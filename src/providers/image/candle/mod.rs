@@ -12,11 +12,10 @@ mod weights;
 mod tests;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
-use super::{GeneratedImage, ImageGenerator, ImageRequest, Step, check, png};
+use super::{GeneratedImage, ImageGenerator, ImageRequest, Step, check};
 use crate::config::LocalImageConfig;
-use crate::domain::image::{Image, ImageFormat};
+use crate::images::{self, Rgb};
 use crate::providers::worker::Worker;
 use crate::providers::{Description, ProviderError};
 use crate::weights::{InstalledModel, gigabytes};
@@ -114,12 +113,11 @@ impl ImageGenerator for CandleImageGenerator {
                     Ok(())
                 };
                 let painted = engine.paint(&asked, &mut noise::seeded(seed), &mut step)?;
-                let lines = painted.bytes.chunks_exact(painted.width * 3);
-                png::encode(painted.width as u32, painted.height as u32, lines).map_err(failed)
+                let (width, height) = (painted.width as u32, painted.height as u32);
+                images::encode_png(&Rgb { width, height, bytes: painted.bytes }).map_err(failed)
             })
             .await?;
-        let image = Image { bytes: Bytes::from(image?), format: ImageFormat::Png };
-        Ok(GeneratedImage { image, timing })
+        Ok(GeneratedImage { image: image?, timing })
     }
 }
 
