@@ -1,5 +1,6 @@
 //! Calls of Qdrant over gRPC by its own client, with the time limits, attempts and breaker of every service.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,9 +42,11 @@ pub enum QdrantFault {
     /// As long as it asks to wait, where it says how long.
     #[error("it asks to wait")]
     Busy(Option<Duration>),
-    /// What answers there may be Qdrant's REST interface, or something else.
-    #[error("the answer is not gRPC's ({0:?}); its gRPC port is 6334, where nothing else was set")]
-    NotGrpc(Code),
+    /// On its way, so that it can't be known which.
+    #[error(
+        "the connection broke, or what is there speaks no gRPC ({0:?}); its port is 6334, where nothing else was set"
+    )]
+    Broken(Code),
     #[error("gRPC status {0:?}")]
     Status(Code),
 }
@@ -74,7 +77,10 @@ impl From<QdrantError> for QdrantFault {
             Code::Internal if status.message().starts_with(NOT_CONNECTED) => QdrantFault::Unreachable,
             Code::Unauthenticated | Code::PermissionDenied => QdrantFault::KeyRefused,
             Code::ResourceExhausted => QdrantFault::Busy(None),
-            code @ (Code::Unimplemented | Code::Unknown) => QdrantFault::NotGrpc(code),
+            // The service's own have no source, and say more than these two.
+            code if status.source().is_some() || matches!(code, Code::Unimplemented | Code::Unknown) => {
+                QdrantFault::Broken(code)
+            }
             code => QdrantFault::Status(code),
         }
     }
@@ -93,12 +99,12 @@ impl From<QdrantFault> for Attempt {
             QdrantFault::Address
             | QdrantFault::UnusableKey
             | QdrantFault::KeyRefused
-            | QdrantFault::NotGrpc(Code::Unimplemented)
+            | QdrantFault::Broken(Code::Unimplemented)
             | QdrantFault::Status(Code::NotFound) => Attempt::lasting(failed()),
             QdrantFault::Status(
                 Code::InvalidArgument | Code::FailedPrecondition | Code::AlreadyExists | Code::OutOfRange,
             ) => Attempt::refused(failed()),
-            QdrantFault::Unreachable | QdrantFault::NotGrpc(_) | QdrantFault::Status(_) => Attempt::passing(failed()),
+            QdrantFault::Unreachable | QdrantFault::Broken(_) | QdrantFault::Status(_) => Attempt::passing(failed()),
         }
     }
 }

@@ -159,6 +159,32 @@ async fn what_passes_is_tried_again() {
     assert_eq!(qdrant.calls(), 1);
 }
 
+/// Where the first connection leads nowhere, and each later one to `url`.
+async fn dead_at_first(url: &str) -> String {
+    let to = url.trim_start_matches("http://").to_owned();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (_dead, _) = listener.accept().await.unwrap();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut there = tokio::net::TcpStream::connect(&to).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut stream, &mut there).await });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn a_connection_that_died_is_not_asked_again() {
+    let qdrant = Qdrant::start();
+    let mut api = api(&dead_at_first(&qdrant.url).await, "rose_memories");
+    api.timeouts.first_byte = Duration::from_millis(200);
+    let store = QdrantMemories::new(&api, "one", 12).unwrap();
+    store.prepare().await.unwrap();
+    assert_eq!(store.status().breaker, Some(BreakerState::Closed));
+}
+
 #[tokio::test]
 async fn one_that_keeps_failing_is_left_alone() {
     let refused = Status::permission_denied("Forbidden");
