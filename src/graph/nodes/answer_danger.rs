@@ -15,6 +15,7 @@ use crate::graph::prompt;
 use crate::graph::state::State;
 
 use super::check_danger::watch;
+use super::respond::tell_what_is_asked;
 
 pub(super) const NAME: &str = "answer_danger";
 
@@ -75,6 +76,10 @@ pub(super) async fn answer(state: &mut State, context: &mut Context<'_>, alarm: 
     state.asked = (alarm.level == Level::Concern).then_some(alarm.kind);
     state.judged = state.entries.len();
     context.listener.recite(&words.written, &words.spoken).await;
+    // Whoever asks whether she is a person is told, and where it is only a concern, it may have been all they meant.
+    if alarm.level == Level::Concern {
+        tell_what_is_asked(state, context).await;
+    }
     let said = context.listener.deliver().await;
     state.record_reply(said, now);
 }

@@ -90,6 +90,16 @@ async fn disclose(state: &mut State, context: &mut Context<'_>) {
 
 /// Adds what the model left out: a word at all, or what guidance asks of the reply.
 async fn complete(state: &State, context: &mut Context<'_>, usable: bool) {
+    let told = tell_what_is_asked(state, context).await;
+    if !told && !usable {
+        let recent: Vec<&str> = prompt::replies(&state.entries).take(2).collect();
+        let line = Lines::fresh(&context.ports.character.lines.listening, &recent);
+        context.listener.recite(line, line).await;
+    }
+}
+
+/// Says what guidance asks of an answer to the turn's message and hasn't been said; whether there was anything.
+pub(super) async fn tell_what_is_asked(state: &State, context: &mut Context<'_>) -> bool {
     let character = &context.ports.character;
     let recent: Vec<&str> = prompt::replies(&state.entries).take(2).collect();
     let minor = context.ports.is_minor(&state.current_turn().profile);
@@ -99,12 +109,10 @@ async fn complete(state: &State, context: &mut Context<'_>, usable: bool) {
             missing.push(fresh_line(&topic.lines, &recent));
         }
     }
-    if missing.is_empty() && !usable {
-        missing.push(Lines::fresh(&character.lines.listening, &recent));
-    }
-    for line in missing {
+    for line in &missing {
         context.listener.recite(line, line).await;
     }
+    !missing.is_empty()
 }
 
 /// The first of `lines` that none of the `recent` replies holds, or else the first.
