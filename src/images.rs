@@ -46,8 +46,7 @@ pub struct Rgb {
 /// `TooLarge`, or `Broken` where the header can't be read.
 pub fn measure(image: &Image) -> Result<(u32, u32), ImageDecodeError> {
     // Without the decoder's limits: what is too large is told with its size.
-    let reader = ImageReader::with_format(Cursor::new(image.bytes.as_ref()), format(image.format));
-    let (width, height) = reader.into_dimensions().map_err(|error| broken(image, &error))?;
+    let (width, height) = reader(image).into_dimensions().map_err(|error| broken(image, &error))?;
     if width == 0 || height == 0 {
         return Err(ImageDecodeError::Broken(name(image.format)));
     }
@@ -108,8 +107,12 @@ fn on_paper(image: &DynamicImage) -> Vec<u8> {
         .collect()
 }
 
+fn reader(image: &Image) -> ImageReader<Cursor<&[u8]>> {
+    ImageReader::with_format(Cursor::new(image.bytes.as_ref()), format(image.format))
+}
+
 fn limited(image: &Image) -> ImageReader<Cursor<&[u8]>> {
-    let mut reader = ImageReader::with_format(Cursor::new(image.bytes.as_ref()), format(image.format));
+    let mut reader = reader(image);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MOST_SIDE);
     limits.max_image_height = Some(MOST_SIDE);

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{ConfigError, vendors};
 use crate::domain::metering::{Unit, Used};
 
 #[derive(Debug, Clone)]
@@ -61,14 +61,14 @@ impl Default for RawPrices {
         Self {
             currency: "USD".into(),
             items: vec![
-                price("groq", "openai/gpt-oss-120b", Unit::PromptTokens, 0.15),
-                price("groq", "openai/gpt-oss-120b", Unit::CompletionTokens, 0.60),
+                price("groq", vendors::GROQ_LLM.model, Unit::PromptTokens, 0.15),
+                price("groq", vendors::GROQ_LLM.model, Unit::CompletionTokens, 0.60),
                 // 0.04 an hour.
-                price("groq", "whisper-large-v3-turbo", Unit::AudioSeconds, 11.11),
+                price("groq", vendors::GROQ_STT.model, Unit::AudioSeconds, 11.11),
                 // 0.05 for a thousand characters.
-                price("elevenlabs", "eleven_flash_v2_5", Unit::Characters, 50.0),
+                price("elevenlabs", vendors::ELEVENLABS_TTS.model, Unit::Characters, 50.0),
                 // 0.0027 for a million pixels: a picture of 768 × 768 has 0.59.
-                price("together", "black-forest-labs/FLUX.1-schnell", Unit::Images, 1592.0),
+                price("together", vendors::TOGETHER_IMAGE.model, Unit::Images, 1592.0),
             ],
         }
     }

@@ -9,6 +9,7 @@ use super::scheduler::Scheduler;
 use super::text_encoder::TextEncoder;
 use super::tokens::Tokens;
 use super::weights::Weights;
+use crate::images::Rgb;
 use crate::providers::{ProviderError, cores};
 
 /// From here on a model is steered by what it should not paint too, which takes it twice the time.
@@ -43,13 +44,6 @@ pub(super) struct Asked {
     pub(super) height: usize,
     pub(super) steps: usize,
     pub(super) guidance: f64,
-}
-
-/// Red, green and blue bytes, line by line from the top.
-pub(super) struct Pixels {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) bytes: Vec<u8>,
 }
 
 /// The files of a model, opened and measured, so that it is known what loading takes.
@@ -118,7 +112,7 @@ impl Engine {
         asked: &Asked,
         draw: &mut dyn FnMut(usize) -> Vec<f32>,
         step: &mut dyn FnMut(usize) -> Result<(), ProviderError>,
-    ) -> Result<Pixels, ProviderError> {
+    ) -> Result<Rgb, ProviderError> {
         let latent = self.latent(asked, draw, step)?;
         let picture = cores::compute(usize::MAX, |_| self.decode(&latent)).map_err(failed)?;
         pixels(&picture).map_err(failed)
@@ -186,11 +180,11 @@ impl Engine {
     }
 }
 
-fn pixels(picture: &Tensor) -> candle_core::Result<Pixels> {
+fn pixels(picture: &Tensor) -> candle_core::Result<Rgb> {
     let (_, _, height, width) = picture.dims4()?;
     let bytes = ((picture.clamp(-1f32, 1f32)? + 1.0)? * 127.5)?.round()?;
     let bytes = bytes.squeeze(0)?.permute((1, 2, 0))?.flatten_all()?.to_dtype(candle_core::DType::U8)?.to_vec1()?;
-    Ok(Pixels { width, height, bytes })
+    Ok(Rgb { width: width as u32, height: height as u32, bytes })
 }
 
 pub(super) fn failed(reason: impl std::fmt::Display) -> ProviderError {

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use super::{GeneratedImage, ImageGenerator, ImageRequest, Step, check};
 use crate::config::LocalImageConfig;
-use crate::images::{self, Rgb};
+use crate::images;
 use crate::providers::worker::Worker;
 use crate::providers::{Description, ProviderError};
 use crate::weights::{InstalledModel, gigabytes};
@@ -113,8 +113,7 @@ impl ImageGenerator for CandleImageGenerator {
                     Ok(())
                 };
                 let painted = engine.paint(&asked, &mut noise::seeded(seed), &mut step)?;
-                let (width, height) = (painted.width as u32, painted.height as u32);
-                images::encode_png(&Rgb { width, height, bytes: painted.bytes }).map_err(failed)
+                images::encode_png(&painted).map_err(failed)
             })
             .await?;
         Ok(GeneratedImage { image: image?, timing })

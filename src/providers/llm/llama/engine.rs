@@ -252,13 +252,7 @@ impl Engine {
         if self.batch.is_empty() {
             return;
         }
-        let decoded = loop {
-            match self.context.decode(&mut self.batch) {
-                Err(RawError::NoSpace) if self.make_room() => {}
-                outcome => break outcome,
-            }
-        };
-        if let Err(error) = decoded {
+        if let Err(error) = self.with_room(|context, batch| context.decode(batch)) {
             return self.lose(&parts, &error);
         }
         let mut ended = Vec::new();
@@ -300,18 +294,25 @@ impl Engine {
         let width = picture.embeddings.width;
         let embeddings = Arc::clone(&picture.embeddings);
         let rows = &embeddings.values[first * width..(first + count) * width];
-        let decoded = loop {
-            match self.context.decode_embeddings(rows, start, slot) {
-                Err(RawError::NoSpace) if self.make_room() => {}
-                outcome => break outcome,
-            }
-        };
-        match decoded {
+        match self.with_room(|context, _| context.decode_embeddings(rows, start, slot)) {
             Ok(()) => {
                 let computed = self.running[at].todo.drain(..count);
                 self.slots.get_mut(slot).tokens.extend(computed);
             }
             Err(error) => self.lose(&[part], &error),
+        }
+    }
+
+    /// Computes; where no cells are left, which changes nothing, again with those of an idle slot, as long as there is one.
+    fn with_room(
+        &mut self,
+        mut compute: impl FnMut(&mut Context, &mut Batch) -> Result<(), RawError>,
+    ) -> Result<(), RawError> {
+        loop {
+            match compute(&mut self.context, &mut self.batch) {
+                Err(RawError::NoSpace) if self.make_room() => {}
+                outcome => return outcome,
+            }
         }
     }
 
