@@ -82,7 +82,7 @@ async fn asked_on(set: &str) {
     }
     app.stop().await;
     // A transcript may lose the question; that she never claims otherwise was held for each.
-    assert!(silent.len() <= 6, "what she is wasn't said:\n{}", silent.join("\n"));
+    assert!(silent.len() <= 2, "what she is wasn't said:\n{}", silent.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
