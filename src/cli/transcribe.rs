@@ -46,10 +46,8 @@ impl TranscribeCommand {
         let models = ModelStore::open(&config.models)?;
         let backend = stt::build(&config.stt, &models, detector(config, &models)?.as_ref())?;
         let request = TranscriptionRequest {
-            clip: Arc::new(clip),
-            language: self.language.or_else(|| config.stt.language.clone()),
-            likely: None,
-            cancel: CancellationToken::new(),
+            language: language.or_else(|| config.stt.language.clone()),
+            ..TranscriptionRequest::new(clip, CancellationToken::new())
         };
         let transcription = super::runtime()?.block_on(backend.transcribe(request))?;
         if transcription.text.is_empty() {

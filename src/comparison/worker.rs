@@ -202,10 +202,8 @@ impl Bench {
 
         let started = Instant::now();
         let request = TranscriptionRequest {
-            clip: Arc::new(clip),
             language: self.app.config.stt.language.clone(),
-            likely: None,
-            cancel: CancellationToken::new(),
+            ..TranscriptionRequest::new(clip, CancellationToken::new())
         };
         measures.heard = self.app.ports.stt.transcribe(request).await?.text;
         measures.speech_to_text = milliseconds(started.elapsed());
@@ -236,6 +234,7 @@ impl Bench {
             .sampling,
             prefix: None,
             format: None,
+            tools: None,
             plain: true,
             stop: Vec::new(),
             cancel: CancellationToken::new(),

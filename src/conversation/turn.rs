@@ -204,10 +204,9 @@ impl Inner {
     ) -> Result<String, ConversationError> {
         let listening = Instant::now();
         let request = TranscriptionRequest {
-            clip: Arc::new(clip),
             language: language.or_else(|| self.config.language.clone()),
             likely: self.languages.last(session),
-            cancel: cancel.clone(),
+            ..TranscriptionRequest::new(clip, cancel.clone())
         };
         let heard = self.stt.transcribe(request).await?;
         self.languages.note(session, &heard);

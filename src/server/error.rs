@@ -102,6 +102,8 @@ pub struct ApiError {
     pub code: ErrorCode,
     /// Read by a stranger: never an internal text.
     pub message: Cow<'static, str>,
+    /// The field of the request that is wrong, as a path: `messages[0].role`.
+    pub param: Option<Cow<'static, str>>,
     pub retry_after: Option<Duration>,
 }
 
@@ -122,7 +124,13 @@ pub struct ErrorBody {
 
 impl ApiError {
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), retry_after: None }
+        Self { code, message: message.into(), param: None, retry_after: None }
+    }
+
+    /// Names the field that is wrong.
+    pub fn at(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into()).filter(|param: &Cow<'_, str>| !param.is_empty());
+        self
     }
 
     pub fn retry_after(mut self, wait: Duration) -> Self {
@@ -163,7 +171,7 @@ impl ApiError {
     }
 
     pub fn missing_field(name: &str) -> Self {
-        Self::new(ErrorCode::MissingField, format!("The field `{name}` is missing."))
+        Self::new(ErrorCode::MissingField, format!("The field `{name}` is missing.")).at(name.to_owned())
     }
 
     pub fn envelope(&self, request_id: String) -> ErrorEnvelope {
@@ -183,7 +191,7 @@ pub struct OpenAiErrorBody {
     pub message: String,
     /// `invalid_request_error`, `rate_limit_error` or `server_error`.
     pub r#type: &'static str,
-    /// Always empty: the message names what is wrong.
+    /// The field that is wrong, where one is.
     pub param: Option<String>,
     pub code: ErrorCode,
 }
@@ -196,8 +204,8 @@ impl From<&ApiError> for OpenAiErrorEnvelope {
             status if status.is_client_error() => "invalid_request_error",
             _ => "server_error",
         };
-        let error = OpenAiErrorBody { message: error.message.to_string(), r#type, param: None, code: error.code };
-        Self { error }
+        let param = error.param.as_deref().map(str::to_owned);
+        Self { error: OpenAiErrorBody { message: error.message.to_string(), r#type, param, code: error.code } }
     }
 }
 
@@ -288,7 +296,7 @@ fn enveloped(response: Response) -> Response {
 }
 
 /// serde's sentence about the sender's own input, cut to a length that can be shown.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     const MOST: usize = 240;
     let mut text: String = text.chars().take(MOST).collect();
     if text.chars().count() == MOST {
@@ -425,9 +433,9 @@ impl From<ProviderError> for ApiError {
             ProviderError::Cancelled => {
                 Self::new(ErrorCode::Cancelled, "The turn was cancelled before it was answered; send it again.")
             }
-            ProviderError::InvalidInput { .. } => {
-                tracing::warn!(error.reason = %error, request.id = request_id::current(), "a backend refused the input");
-                Self::new(ErrorCode::InputRefused, "The model can't take this input; make it shorter or simpler.")
+            // Rose's own sentence, also where a service stands behind the port.
+            ProviderError::InvalidInput { reason, .. } => {
+                Self::new(ErrorCode::InputRefused, format!("The model can't take this: {reason}."))
             }
             ProviderError::Timeout { .. } => {
                 tracing::error!(error.reason = %error, request.id = request_id::current(), "a backend timed out");

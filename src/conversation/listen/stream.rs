@@ -359,10 +359,9 @@ impl Stream {
     fn request(&self, clip: Clip) -> TranscriptionRequest {
         let language = self.hearing.language.clone().or_else(|| self.inner.config.language.clone());
         TranscriptionRequest {
-            clip: Arc::new(clip),
             language,
             likely: self.inner.languages.last(self.hearing.session),
-            cancel: self.link.cancel.child_token(),
+            ..TranscriptionRequest::new(clip, self.link.cancel.child_token())
         }
     }
 

@@ -148,6 +148,7 @@ pub fn request(
         sampling: settings.sampling,
         prefix: None,
         format: None,
+        tools: None,
         plain: true,
         stop: vec!["\nPerson:".into(), "\nUser:".into()],
         cancel,
@@ -265,6 +266,8 @@ async fn generate(
                     enough.cancel();
                 }
             }
+            // No turn of Rose's own offers functions.
+            Ok(Delta::Call(_)) => {}
             // Nothing of it was said yet, so the next backend answers as if it had been the first.
             Ok(Delta::Again) if context.listener.said().is_empty() => context.listener.begin_reply(grounds()),
             Ok(Delta::Again) => break,

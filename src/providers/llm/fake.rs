@@ -87,6 +87,9 @@ impl LanguageModel for FakeLanguageModel {
         if request.format.is_some() {
             return Err(invalid("it can't keep to a format".into()));
         }
+        if request.tools.is_some() {
+            return Err(invalid("it can't call functions".into()));
+        }
         let prompt = self.prompt(&request)?;
         let place = self.place()?;
         let cached = remember(&self.cache, request.session, &prompt);

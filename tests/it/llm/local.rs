@@ -30,7 +30,7 @@ fn local(room: Room) -> Arc<dyn LanguageModel> {
 contract!(local);
 
 fn format(grammar: &str) -> ReplyFormat {
-    ReplyFormat { grammar: grammar.into(), schema: serde_json::Value::Null }
+    ReplyFormat::written(grammar, serde_json::Value::Null)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -45,6 +45,7 @@ fn request(messages: Vec<ChatMessage>) -> GenerationRequest {
         sampling: Sampling { temperature: 0.0, repeat_penalty: 1.1, ..Sampling::default() },
         prefix: None,
         format: None,
+        tools: None,
         plain: false,
         stop: Vec::new(),
         cancel: CancellationToken::new(),

@@ -28,7 +28,7 @@ const SPOKEN: [(&str, &str); 3] = [
 ];
 
 fn request(clip: Clip) -> TranscriptionRequest {
-    TranscriptionRequest { clip: Arc::new(clip), language: None, likely: None, cancel: CancellationToken::new() }
+    TranscriptionRequest::new(clip, CancellationToken::new())
 }
 
 /// The clips behind one another, with `pause_seconds` of silence between.

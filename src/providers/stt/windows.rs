@@ -1,0 +1,88 @@
+//! A long clip in windows, parted where it is quiet: each is heard by itself, so that no word is cut in two and none is lost
+//! between two windows.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::domain::audio::Clip;
+
+/// What the model hears at once.
+pub(super) const WINDOW: Duration = Duration::from_secs(30);
+
+/// A window that is followed by another has at least this: the more context, the better the words.
+const LEAST: Duration = Duration::from_secs(15);
+
+/// A pause is looked for in steps of this; between two sentences there are mostly several of them.
+const STEP: Duration = Duration::from_millis(20);
+const PAUSE_STEPS: usize = 15;
+
+/// Ranges of samples, one behind the other, each at most [`WINDOW`] long; one of them where the clip is no longer.
+pub(super) fn windows(clip: &Clip) -> Vec<Range<usize>> {
+    let (most, least) = (clip.rate.samples_in(WINDOW), clip.rate.samples_in(LEAST));
+    let mut windows = Vec::new();
+    let mut start = 0;
+    while clip.samples.len() - start > most {
+        // What is left may not be so short that nothing can be made of it.
+        let last = (start + most).min(clip.samples.len() - least / 2);
+        let end = quietest(&clip.samples, start + least..last, clip.rate.samples_in(STEP));
+        windows.push(start..end);
+        start = end;
+    }
+    windows.push(start..clip.samples.len());
+    windows
+}
+
+/// The middle of the quietest stretch of [`PAUSE_STEPS`] within `range`; of equals the last.
+fn quietest(samples: &[f32], range: Range<usize>, step: usize) -> usize {
+    let energies: Vec<f32> =
+        samples[range.clone()].chunks(step).map(|step| step.iter().map(|sample| sample * sample).sum()).collect();
+    let stretch = PAUSE_STEPS.min(energies.len().max(1));
+    let quietest = energies
+        .windows(stretch)
+        .map(|window| window.iter().sum::<f32>())
+        .enumerate()
+        .min_by(|(at, a), (other, b)| a.total_cmp(b).then(other.cmp(at)))
+        .map_or(0, |(at, _)| at);
+    (range.start + (quietest + stretch / 2) * step).min(range.end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audio::SampleRate;
+
+    /// A tone with pauses of 0.4 s that begin at these seconds.
+    fn clip(seconds: usize, pauses: &[f32]) -> Clip {
+        let rate = SampleRate(1_000);
+        let quiet = |t: f32| pauses.iter().any(|pause| (*pause..pause + 0.4).contains(&t));
+        let samples = (0..seconds * 1_000).map(|at| {
+            let t = at as f32 / 1_000.0;
+            if quiet(t) { 0.0 } else { 0.5 + 0.2 * (t * 700.0).sin() }
+        });
+        Clip::new(samples.collect(), rate)
+    }
+
+    #[test]
+    fn a_clip_of_one_window_stays_whole() {
+        assert_eq!(windows(&clip(30, &[15.0])), [0..30_000]);
+    }
+
+    #[test]
+    fn long_clips_are_parted_in_their_pauses() {
+        let parted = windows(&clip(75, &[3.0, 21.0, 26.0, 47.0]));
+        assert_eq!(parted.len(), 3);
+        assert!((26_000..26_400).contains(&parted[0].end), "{parted:?}");
+        assert!((47_000..47_400).contains(&parted[1].end), "{parted:?}");
+        assert_eq!(parted[2].end, 75_000);
+    }
+
+    #[test]
+    fn nothing_is_lost_or_heard_twice_where_there_is_no_pause() {
+        for seconds in [31, 44, 61, 200] {
+            let parted = windows(&clip(seconds, &[]));
+            assert_eq!((parted[0].start, parted[parted.len() - 1].end), (0, seconds * 1_000));
+            assert!(parted.windows(2).all(|pair| pair[0].end == pair[1].start), "{parted:?}");
+            assert!(parted.iter().all(|window| (5_000..=30_000).contains(&window.len())), "{parted:?}");
+        }
+    }
+}
