@@ -161,6 +161,7 @@ impl Bench {
             session,
             turns,
             instructions: None,
+            tools: None,
             language: None,
             delivery: Some(delivery),
         });
@@ -289,6 +290,7 @@ fn request(input: TurnInput, user: UserId, session: SessionId) -> TurnRequest {
         voice: None,
         speed: 1.0,
         instructions: None,
+        calling: Default::default(),
         cancel: CancellationToken::new(),
     }
 }

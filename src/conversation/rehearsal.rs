@@ -187,6 +187,7 @@ fn same(one: &GenerationRequest, other: &GenerationRequest) -> bool {
         && one.max_tokens == other.max_tokens
         && one.sampling == other.sampling
         && one.format == other.format
+        && one.tools == other.tools
         && one.plain == other.plain
         && one.stop == other.stop
 }

@@ -111,6 +111,9 @@ impl Inner {
             }
         };
         thread.state.instructions = request.instructions;
+        if let Some(turn) = &mut thread.state.turn {
+            turn.calling = request.calling;
+        }
 
         let voice = Voice {
             tts: Arc::clone(&self.tts),
@@ -134,12 +137,14 @@ impl Inner {
         let said = thread.state.entries.last().map(|entry| &entry.message);
         let said = said.filter(|message| message.role == Role::Assistant && message.turn_id == who.turn);
         let (text_said, interrupted) = said.map_or((String::new(), true), |m| (m.text.clone(), m.interrupted));
+        let calls = thread.state.turn.as_ref().map(|turn| turn.calling.calls.clone()).unwrap_or_default();
         outbox.stage(StageTiming::own(Stage::Total, input_end.elapsed())).await;
         let outcome = Outcome {
             turn_id: who.turn,
             transcript: text,
             text: text_said,
-            interrupted,
+            interrupted: interrupted && calls.is_empty(),
+            calls,
             voice_failed: reply.voice_failed(),
             stages: outbox.stages(),
             usage: reply.usage(),

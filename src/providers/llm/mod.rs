@@ -328,6 +328,13 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
+/// Shows which function it is, not what is asked of it.
+impl std::fmt::Debug for ToolCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ToolCall({}, {} bytes)", self.name, self.arguments.len())
+    }
+}
+
 impl ToolCall {
     /// As the OpenAI protocol writes it.
     pub fn to_json(&self) -> Value {
@@ -356,6 +363,14 @@ pub struct GenerationRequest {
     /// Generation ends before any of these; they are not part of the text.
     pub stop: Vec<String>,
     pub cancel: CancellationToken,
+}
+
+impl GenerationRequest {
+    /// Functions are offered, or stand in the messages.
+    pub fn speaks_of_tools(&self) -> bool {
+        let in_messages = |message: &ChatMessage| !message.calls.is_empty() || message.answers.is_some();
+        self.tools.is_some() || self.messages.iter().any(in_messages)
+    }
 }
 
 /// How the next token is drawn.

@@ -243,9 +243,7 @@ impl LanguageModel for LlamaLanguageModel {
             return Err(ProviderError::Cancelled);
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
-        let with_tools = request.tools.is_some()
-            || request.messages.iter().any(|message| !message.calls.is_empty() || message.answers.is_some());
-        let (prompt, calling) = if with_tools {
+        let (prompt, calling) = if request.speaks_of_tools() {
             let (prompt, calling) = self.prompt_with_tools(&request).await?;
             (prompt, Some(calling))
         } else {
@@ -292,7 +290,10 @@ impl LanguageModel for LlamaLanguageModel {
         }
         let place = Arc::clone(&self.ahead).try_acquire_owned().map_err(|_| busy())?;
         let whole = request.messages.last().is_some_and(|message| message.role == Role::User);
-        let prompt = self.prompt(&request.messages, whole).await?;
+        let prompt = match request.speaks_of_tools() {
+            true => self.prompt_with_tools(request).await?.0,
+            false => self.prompt(&request.messages, whole).await?,
+        };
         let (done, outcome) = oneshot::channel();
         self.submit(prompt, request, Kind::Ahead(done), place)?;
         tokio::select! {

@@ -73,6 +73,6 @@ pub(crate) async fn create(
     }
     let known = server.app()?.conversation.voices();
     let voice = request.voice.filter(|name| known.iter().any(|voice| voice.name == *name));
-    let manner = Manner { voice, speed: request.speed, instructions: None };
+    let manner = Manner { voice, speed: request.speed, ..Manner::default() };
     speech::stream(&server, sentences, manner, request.response_format.stream()).await
 }
