@@ -212,6 +212,11 @@ impl From<&ApiError> for OpenAiErrorEnvelope {
 /// What of the paths under `/v1` is not the OpenAI protocol's HTTP: its WebSocket has events of its own for errors.
 const REALTIME: &str = "/v1/realtime";
 
+/// Whether refusals at a path have the OpenAI protocol's shape.
+pub(super) fn speaks_the_protocol(path: &str) -> bool {
+    path.starts_with("/v1/") && path != REALTIME
+}
+
 /// The same refusal, as clients of the OpenAI protocol read it: there, 400 stands for whatever is wrong with a request.
 fn in_the_protocols_shape(error: &ApiError, response: Response) -> Response {
     let status = match error.code.status() {
@@ -256,8 +261,7 @@ impl IntoResponse for ApiError {
 /// Middleware: what a layer or axum itself refused in plain text leaves in the envelope too; and where the OpenAI protocol
 /// is spoken, all of it in the protocol's own.
 pub(super) async fn envelope(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let protocol = path.starts_with("/v1/") && path != REALTIME;
+    let protocol = speaks_the_protocol(request.uri().path());
     let response = enveloped(next.run(request).await);
     match response.extensions().get::<Enveloped>().cloned() {
         Some(Enveloped(error)) if protocol => in_the_protocols_shape(&error, response),

@@ -15,6 +15,7 @@ mod ownership;
 mod ranges;
 mod replay;
 mod retry;
+mod schemathesis;
 mod sessions;
 mod together;
 mod vision;

@@ -14,7 +14,7 @@ use rose::providers::stt::TranscriptionRequest;
 use tokio_util::sync::CancellationToken;
 
 /// The fixtures, with the words spoken.
-const SPOKEN: [(&str, &str); 3] = [
+pub(crate) const SPOKEN: [(&str, &str); 3] = [
     (
         "jfk.wav",
         "And so, my fellow Americans: ask not what your country can do for you, ask what you can do for your country.",
