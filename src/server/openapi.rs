@@ -52,6 +52,8 @@ fn finished(mut schema: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
 
 fn say_in_protocol(refusal: &mut Response) {
     for content in refusal.content.values_mut() {
-        content.schema = Some(Ref::from_schema_name("OpenAiErrorEnvelope").into());
+        if let RefOr::T(content) = content {
+            content.schema = Some(Ref::from_schema_name("OpenAiErrorEnvelope").into());
+        }
     }
 }

@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_clip_of_one_window_stays_whole() {
-        assert_eq!(windows(&clip(30, &[15.0])), [0..30_000]);
+        assert_eq!(windows(&clip(30, &[15.0])), vec![Range { start: 0, end: 30_000 }]);
     }
 
     #[test]

@@ -141,16 +141,11 @@ pub(super) struct NewItem {
     pub(super) role: Option<String>,
     #[serde(default)]
     pub(super) content: Option<Vec<NewContent>>,
-    /// Of a call and of its output.
+    /// Of a function's result.
     #[serde(default)]
     pub(super) call_id: Option<String>,
     #[serde(default)]
     pub(super) output: Option<String>,
-    /// Of a call.
-    #[serde(default)]
-    pub(super) name: Option<String>,
-    #[serde(default)]
-    pub(super) arguments: Option<String>,
 }
 
 #[derive(Deserialize)]

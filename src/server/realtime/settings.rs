@@ -115,7 +115,7 @@ impl Settings {
         new.set_output(output, update.output_audio_format, offered)?;
         new.tools = tools::updated(self.tools.as_ref(), update.tools, update.tool_choice, update.parallel_tool_calls)?;
         if let Some(turns) = input.turn_detection.or(update.turn_detection) {
-            new.turns = turns.map(|turns| Turns::updated(self.turns, turns, offered)).transpose()?;
+            new.turns = turns.map(|turns| Turns::updated(self.turns, &turns, offered)).transpose()?;
         }
         Ok(new)
     }
@@ -227,7 +227,7 @@ impl Turns {
     }
 
     /// What the update leaves out stays as it was.
-    fn updated(before: Option<Turns>, update: TurnDetectionUpdate, offered: &Offered) -> Result<Self, Problem> {
+    fn updated(before: Option<Turns>, update: &TurnDetectionUpdate, offered: &Offered) -> Result<Self, Problem> {
         const PARAM: &str = "session.audio.input.turn_detection";
         const LONGEST_MS: u64 = 10_000;
         if !offered.detects_turns {

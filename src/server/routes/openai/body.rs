@@ -47,7 +47,7 @@ fn read<T: ProtocolRequest>(mut fields: Map<String, Value>) -> Result<T, ApiErro
     fields.retain(|name, value| !value.is_null() && !T::WITHOUT_EFFECT.contains(&name.as_str()));
     for NotDone { field, asks_nothing, instead } in T::NOT_DONE {
         if fields.remove(*field).is_some_and(|value| !asks_nothing(&value)) {
-            return Err(refuse(field, format!("`{field}` is not taken here: {instead}.")));
+            return Err(refuse(*field, format!("`{field}` is not taken here: {instead}.")));
         }
     }
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
@@ -106,7 +106,7 @@ pub(super) fn never(_: &Value) -> bool {
 ///
 /// # Errors
 /// `InvalidRequest`, which names the field and the range.
-pub(super) fn within<N: PartialOrd + std::fmt::Display>(
+pub(super) fn within<N: PartialOrd + std::fmt::Display + Copy>(
     field: impl Into<Cow<'static, str>>,
     value: N,
     least: N,

@@ -1,7 +1,6 @@
 //! The messages of a request: text, pictures, recordings, calls and their results.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -65,11 +65,11 @@ pub(crate) async fn create(
     Body(request): Body<OpenAiSpeechRequest>,
 ) -> Result<Response, ApiError> {
     if request.input.chars().count() > MOST_CHARS {
-        return Err(refuse(format!("`input` has more than {MOST_CHARS} characters.")));
+        return Err(refuse("input", format!("`input` has more than {MOST_CHARS} characters.")));
     }
     let sentences = speech::sentences(&request.input);
     if sentences.is_empty() {
-        return Err(refuse("`input` has no word in it."));
+        return Err(refuse("input", "`input` has no word in it."));
     }
     let known = server.app()?.conversation.voices();
     let voice = request.voice.filter(|name| known.iter().any(|voice| voice.name == *name));
