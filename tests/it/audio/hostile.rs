@@ -83,7 +83,7 @@ fn what_is_no_recording_is_named() {
     assert_eq!(
         words(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01"),
         "this is not a recording that can be read: it is a PNG picture; \
-         send WAV, MP3, FLAC, Ogg, WebM/Opus or MP4/AAC"
+         send WAV, MP3, FLAC, Ogg, WebM/Opus, MP4/AAC, AIFF or CAF"
     );
     assert!(words(b"<!DOCTYPE html><html>").contains("HTML"));
     assert!(words(&[0; 4_096]).contains("no known kind"));
