@@ -5,6 +5,7 @@ use std::time::Duration;
 use rose::audio::{AudioError, DurationLimits, Encoding, decode, encode};
 use rose::domain::audio::{Clip, SampleRate};
 
+use super::corpus::corpus;
 use super::made::{SPEECH, alignment, decoded_at_16k, made, original};
 
 const LIMITS: DurationLimits = DurationLimits { least: Duration::from_millis(200), most: Duration::from_secs(60) };
@@ -62,6 +63,29 @@ fn cuts_and_flipped_bits_never_panic() {
             }
             if let Ok(clip) = decode(&bytes, &LIMITS) {
                 assert!(clip.samples.iter().all(|sample| sample.abs() <= 1.0), "{} round {round}", kind.file);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_shape_panics_wherever_it_is_cut_or_damaged() {
+    for (seed, shape) in corpus().iter().enumerate() {
+        let mut dice = Dice(1_000 + seed as u64);
+        let head = shape.bytes.len().min(400);
+        for round in 0..40 {
+            let mut bytes = shape.bytes.clone();
+            match round % 4 {
+                // Every cut of a head is another error.
+                0 => bytes.truncate(1 + dice.below(head)),
+                1 => bytes.truncate(1 + dice.below(shape.bytes.len())),
+                2 => bytes[dice.below(head)..].iter_mut().take(8).for_each(|byte| *byte = 0xff),
+                _ => (0..6).for_each(|_| bytes[dice.below(head)] ^= 1 << dice.below(8)),
+            }
+            match decode(&bytes, &LIMITS) {
+                // No more sound than bytes can hold, whatever a header says.
+                Ok(clip) => assert!(clip.duration() <= LIMITS.most, "{} round {round}", shape.name),
+                Err(error) => assert!(!error.to_string().is_empty()),
             }
         }
     }
