@@ -4,6 +4,7 @@ mod apple;
 mod decode;
 mod encode;
 mod error;
+mod flac;
 mod format;
 mod frames;
 mod g711;
