@@ -7,7 +7,7 @@ use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -166,6 +166,7 @@ pub(crate) async fn create(
 
 fn events(pieces: speech::Pieces, chars: usize) -> Response {
     let usage = OpenAiSpeechUsage { input_tokens: chars, output_tokens: 0, total_tokens: chars };
+    let pieces = pieces.try_filter(|piece| std::future::ready(!piece.is_empty())).boxed();
     let events = stream::unfold(Some(pieces), async move |pieces| {
         let mut pieces = pieces?;
         Some(match pieces.next().await {
