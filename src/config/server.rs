@@ -49,7 +49,7 @@ impl Default for RawServer {
             rate_limit_loopback: false,
             trusted_proxies: Vec::new(),
             https: false,
-            finish_seconds: 30,
+            finish_seconds: 10,
         }
     }
 }

@@ -16,6 +16,7 @@ mod ranges;
 mod replay;
 mod retry;
 mod sessions;
+mod stopping;
 mod together;
 mod vision;
 mod voice;
