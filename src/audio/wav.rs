@@ -131,10 +131,20 @@ fn find(file: &[u8], order: Order) -> Result<(&[u8], &[u8]), AudioError> {
     }
 }
 
+/// Chunks that programs write beside `data`.
+const KNOWN: [&[u8; 4]; 16] = [
+    b"data", b"fmt ", b"LIST", b"fact", b"bext", b"JUNK", b"junk", b"id3 ", b"ID3 ", b"cue ", b"smpl", b"PEAK",
+    b"_PMX", b"iXML", b"PAD ", b"FLLR",
+];
+
 /// Chunks stand at even places, which some programs don't know.
 fn next_chunk(file: &[u8], end: usize, size: usize) -> usize {
     let padded = end + size % 2;
-    if padded != end && !names_chunk(file, padded) && names_chunk(file, end) { end } else { padded }
+    if !known_chunk(file, padded) && known_chunk(file, end) { end } else { padded }
+}
+
+fn known_chunk(file: &[u8], at: usize) -> bool {
+    file.get(at..at + 4).is_some_and(|id| KNOWN.iter().any(|known| id == *known))
 }
 
 fn names_chunk(file: &[u8], at: usize) -> bool {
@@ -163,12 +173,9 @@ fn ends_there(rest: &[u8], size: usize) -> bool {
         return true;
     }
     let at = next_chunk(rest, size, size);
-    let known = rest.get(at..at + 4).is_some_and(|id| {
-        matches!(id, b"LIST" | b"id3 " | b"ID3 " | b"bext" | b"cue " | b"smpl" | b"fact" | b"PEAK" | b"JUNK" | b"_PMX")
-    });
     let inside =
         |order: Order| order.u32(rest, at + 4).is_some_and(|size| (size as usize) <= rest.len().saturating_sub(at + 8));
-    known || names_chunk(rest, at) && (inside(Order::Little) || inside(Order::Big))
+    known_chunk(rest, at) || names_chunk(rest, at) && (inside(Order::Little) || inside(Order::Big))
 }
 
 /// What `fmt ` says.
