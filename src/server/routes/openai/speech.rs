@@ -167,7 +167,7 @@ pub(crate) async fn create(
 fn events(pieces: speech::Pieces, chars: usize) -> Response {
     let usage = OpenAiSpeechUsage { input_tokens: chars, output_tokens: 0, total_tokens: chars };
     let pieces = pieces.try_filter(|piece| std::future::ready(!piece.is_empty())).boxed();
-    let events = stream::unfold(Some(pieces), async move |pieces| {
+    let events = stream::unfold(Some(pieces), move |pieces| async move {
         let mut pieces = pieces?;
         Some(match pieces.next().await {
             Some(Ok(piece)) => {
