@@ -140,6 +140,12 @@ impl App {
     pub async fn close(&self) {
         self.conversation.idle().await;
     }
+
+    /// The same in a hurry: what comes after a turn takes the short way, and nothing is prepared for a next one.
+    pub async fn close_soon(&self) {
+        self.conversation.finish_soon();
+        self.conversation.idle().await;
+    }
 }
 
 /// How the backends of a port stand now.

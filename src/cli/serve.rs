@@ -37,7 +37,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = stop_signal().context("the signals can't be listened to")?;
-    let bind = config.server.bind;
+    let (bind, finish) = (config.server.bind, config.server.finish);
     let listener = TcpListener::bind(bind)
         .await
         .with_context(|| format!("{bind} can't be listened on; name another address with --bind"))?;
@@ -63,7 +63,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
     let served = serving.await?;
     jobs.stop().await;
-    app.close().await;
+    // What is left undone is made up for when the conversation goes on.
+    if tokio::time::timeout(finish, app.close_soon()).await.is_err() {
+        tracing::warn!("what comes after a turn did not end in time: it is left to the next one");
+    }
     Ok(served?)
 }
 

@@ -296,7 +296,18 @@ impl Inner {
     /// What the person doesn't wait for.
     async fn after_reply(&self, who: Who, entered: Entered, mut thread: Thread) {
         let mut quiet = Quiet::default();
-        if let Err(error) = self.run_rest(&mut thread, &mut quiet, entered.hurry()).await {
+        let hurry = entered.hurry();
+        let outcome = {
+            let mut rest = std::pin::pin!(self.run_rest(&mut thread, &mut quiet, hurry.clone()));
+            tokio::select! {
+                outcome = &mut rest => outcome,
+                () = self.leaving.cancelled() => {
+                    hurry.cancel();
+                    rest.await
+                }
+            }
+        };
+        if let Err(error) = outcome {
             warn!(error = %error, "what comes after the reply failed; the next turn makes up for it");
         }
         if let Err(error) = self.sessions.touch_session(who.session).await {
@@ -315,7 +326,7 @@ impl Inner {
 
     /// Lets the model compute what the next prompt begins with.
     pub(super) async fn work_ahead(&self, thread: &Thread) {
-        if let Err(error) = self.compute_prompt(&thread.state, CancellationToken::new()).await {
+        if let Err(error) = self.compute_prompt(&thread.state, self.leaving.child_token()).await {
             tracing::debug!(error = %error, "the next prompt was not prepared");
         }
     }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use utoipa::openapi::{self, RefOr};
 use utoipa::{IntoResponses, ToSchema};
 
+use super::body::Stalled;
 use super::request_id;
 use crate::audio::AudioError;
 use crate::conversation::ConversationError;
@@ -343,7 +344,7 @@ fn unread(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Opti
         return Some(ApiError::new(ErrorCode::PayloadTooLarge, "The body is too large."));
     }
     let mut causes = std::iter::successors(Some(error), |error| error.source());
-    let late = causes.any(|cause| cause.is::<tower_http::timeout::TimeoutError>());
+    let late = causes.any(|cause| cause.is::<Stalled>());
     late.then(|| ApiError::new(ErrorCode::RequestTimeout, "The body stopped arriving; send it again."))
 }
 

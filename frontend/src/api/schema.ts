@@ -1036,7 +1036,7 @@ export interface components {
         VoiceForm: {
             /**
              * Format: binary
-             * @description WAV, MP3, FLAC, Ogg/Opus, WebM/Opus or MP4/AAC, judged by its bytes.
+             * @description WAV, MP3, FLAC, Ogg, WebM/Opus, MP4/AAC, AIFF or CAF, judged by its bytes.
              */
             audio: string;
             /** @description What is spoken, one of `/api/capabilities`. Left out: as the settings say. */

@@ -93,7 +93,7 @@ fn check(got: &Value) {
     assert!(end > 0.0 && end <= seconds + 0.01);
 
     let spoken = sound(got, "pcm");
-    for format in ["mp3", "opus", "wav"] {
+    for format in ["mp3", "opus", "flac", "wav"] {
         let clip = sound(got, format);
         let longer = clip.duration().as_secs_f64() - spoken.duration().as_secs_f64();
         assert!(longer.abs() < 0.15, "{format} is {longer} s longer");

@@ -2,3 +2,4 @@
 
 mod chat;
 pub mod clients;
+mod speech;

@@ -17,6 +17,7 @@ mod replay;
 mod retry;
 mod schemathesis;
 mod sessions;
+mod stopping;
 mod together;
 mod vision;
 mod voice;

@@ -11,7 +11,7 @@ use rose::weights::ModelStore;
 
 use super::contract::contract;
 use super::{SPOKEN, empty_folder, joined, request, write};
-use crate::audio::{made, original, sounds};
+use crate::audio::{corpus, made, original, sounds};
 use crate::vad::local_detector;
 
 fn load(change: impl FnOnce(&mut Config)) -> Result<Arc<dyn SpeechToText>, BuildError> {
@@ -67,6 +67,35 @@ async fn hears_the_same_in_every_container() {
         // One word in thirteen: codecs leave out what is hardly heard.
         assert!(errors <= 0.08, "{}: {heard}", kind.file);
     }
+}
+
+#[tokio::test]
+async fn hears_the_same_in_every_shape() {
+    let plain = transcript(&*english(), original("austen-0890.wav")).await;
+    // One of each way to be odd; all of them are compared by their samples.
+    let selected = [
+        "WAV with no sizes",
+        "WAV with an odd chunk, not padded",
+        "WAV with RF64",
+        "WAV with RIFX",
+        "WAV around MP3",
+        "MP3 behind garbage",
+        "MP3 from the middle of a frame",
+        "FLAC in Ogg",
+        "Opus, one side turned",
+        "MP3, one side turned",
+        "AIFF",
+        "CAF, Opus",
+        "CAF, ALAC",
+    ];
+    for name in selected {
+        let shape = corpus::corpus().iter().find(|shape| shape.name == name).expect(name);
+        let heard = transcript(&*english(), made::decoded_at_16k(&shape.bytes)).await;
+        assert!(word_error_rate(&plain, &heard) <= 0.08, "{name}: {heard}");
+    }
+    let chained = corpus::corpus().iter().find(|shape| shape.name == "Opus, two links").expect("a chain");
+    let heard = transcript(&*english(), made::decoded_at_16k(&chained.bytes)).await;
+    assert!(word_error_rate(&format!("{plain} {plain}"), &heard) <= 0.08, "both links: {heard}");
 }
 
 #[tokio::test]
