@@ -17,6 +17,8 @@ pub struct MemoryConfig {
     pub recall_floor: f32,
     /// Cosine from which two memories count as one.
     pub duplicate: f32,
+    /// Whether a start with another embedding model than the memories' embeds them anew, instead of refusing.
+    pub reembed_at_start: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -104,6 +106,7 @@ pub(super) struct RawMemory {
     recall: usize,
     recall_floor: f32,
     duplicate: f32,
+    reembed_at_start: bool,
 }
 
 impl Default for RawMemory {
@@ -114,6 +117,7 @@ impl Default for RawMemory {
             recall: 3,
             recall_floor: 0.25,
             duplicate: 0.9,
+            reembed_at_start: false,
         }
     }
 }
@@ -132,6 +136,7 @@ impl RawMemory {
             recall: self.recall,
             recall_floor: self.recall_floor,
             duplicate: self.duplicate,
+            reembed_at_start: self.reembed_at_start,
         })
     }
 }
