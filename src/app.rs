@@ -11,6 +11,7 @@ use crate::graph::node::Clock;
 use crate::graph::routing::RouteClassifier;
 use crate::memory::{Memories, MemoryError, embed_anew};
 use crate::providers::llm::Ability;
+use crate::providers::watch::ModelWatch;
 use crate::providers::{BackendStatus, BuildError, Description, ProviderError, embeddings, image, llm, stt, tts, vad};
 use crate::store::{
     BlobStore, FileBlobs, MemoryStore, PeopleStore, QdrantMemories, QdrantReembedding, Reembedding, SessionStore,
@@ -30,6 +31,8 @@ pub struct App {
     pub people: Arc<dyn PeopleStore>,
     pub memories: Arc<Memories>,
     pub conversation: Arc<Conversation>,
+    /// Whether the services have the models that the settings name; the jobs look.
+    pub models: Arc<ModelWatch>,
     /// The backends themselves, for who needs one of them alone.
     pub(crate) ports: Ports,
     services: Vec<(&'static str, Backends)>,
@@ -134,7 +137,8 @@ impl App {
         if resumed > 0 {
             tracing::info!(turns = resumed, "ended the turns that were cut off");
         }
-        Ok(Self { config, store, sessions, blobs, people, memories, conversation, ports, services })
+        let models = Arc::new(ModelWatch::new(&config));
+        Ok(Self { config, store, sessions, blobs, people, memories, conversation, models, ports, services })
     }
 
     /// Which backends stand behind each port, the first in line first; at least one for each.

@@ -78,6 +78,10 @@ async fn reembed(config: &Config, embedder: &dyn Embedder, out: &mut dyn Write) 
         );
     }
     let memories = place.switch().await?;
-    writeln!(out, "{memories} memories are {to}'s now, {embedded} of them embedded just now; they were {}'s", from.model)?;
+    writeln!(
+        out,
+        "{memories} memories are {to}'s now, {embedded} of them embedded just now; they were {}'s",
+        from.model
+    )?;
     Ok(())
 }

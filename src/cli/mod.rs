@@ -146,7 +146,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Memories(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Backup(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Restore(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
-        Command::Doctor(command) => command.run(&Config::load(&overrides)?),
+        Command::Doctor(command) => {
+            let (config, missing) = Config::load_incomplete(&overrides)?;
+            command.run(&config, &missing)
+        }
         Command::Health(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Chat(command) => command.run(Config::load(&overrides)?),
         Command::Say(command) => command.run(&Config::load(&overrides)?),

@@ -171,7 +171,10 @@ impl Reembedding for QdrantReembedding {
         if self.ours {
             self.to.set_alias(REPLACED, &self.collection).await?;
         } else {
-            tracing::info!(collection = self.collection, "the old collection is left as it is: no alias calls it Rose's");
+            tracing::info!(
+                collection = self.collection,
+                "the old collection is left as it is: no alias calls it Rose's"
+            );
         }
         self.to.set_alias(CURRENT, &self.to.collection).await?;
         self.to.finish_switch(&self.to.aliases().await?).await?;

@@ -52,7 +52,10 @@ async fn memories_of_one_model_are_not_mixed_with_anothers() {
     for _ in 0..2 {
         let other = QdrantMemories::new(&qdrant.api(), "other", 12).unwrap();
         let error = other.prepare().await.unwrap_err();
-        assert!(matches!(&error, StoreError::Model { expected, got } if expected == "one" && got == "other"), "{error}");
+        assert!(
+            matches!(&error, StoreError::Model { expected, got } if expected == "one" && got == "other"),
+            "{error}"
+        );
         assert!(error.to_string().contains("rose memories reembed"), "{error}");
         let wider = QdrantMemories::new(&qdrant.api(), "one", 24).unwrap().prepare().await;
         assert!(matches!(wider, Err(StoreError::Dimension { expected: 12, got: 24 })), "{wider:?}");

@@ -118,7 +118,8 @@ impl Place {
         match self {
             Self::Sqlite(fixture) => {
                 let raw = rusqlite::Connection::open(fixture.config.database()).unwrap();
-                let left: i64 = raw.query_row("SELECT count(*) FROM memory_reembeddings", [], |row| row.get(0)).unwrap();
+                let left: i64 =
+                    raw.query_row("SELECT count(*) FROM memory_reembeddings", [], |row| row.get(0)).unwrap();
                 let marks = "SELECT count(*) FROM meta WHERE key LIKE 'reembedding%'";
                 assert_eq!((left, raw.query_row(marks, [], |row| row.get(0)).unwrap()), (0, 0_i64));
             }
