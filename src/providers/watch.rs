@@ -42,7 +42,7 @@ impl ModelWatch {
     pub async fn look(&self, today: Date) -> bool {
         let mut of_service: HashMap<(&str, &str), &ServiceModel> = HashMap::new();
         for service in &self.services {
-            of_service.entry((service.backend, &service.api.base_url)).or_insert(service);
+            of_service.entry((service.backend, service.api.base_url.as_str())).or_insert(service);
         }
         let asked = of_service.into_iter().map(|(name, service)| async move { (name, list_models(service).await) });
         let lists: HashMap<_, _> = join_all(asked).await.into_iter().collect();

@@ -83,15 +83,12 @@ impl QdrantMemories {
     async fn take_up(&self) -> Result<(), StoreError> {
         let aliases = self.aliases().await?;
         let exists = self.exists(&self.collection).await?;
-        match self.answering(&aliases, exists).await? {
-            Some(other) if other != self.collection => {
-                let (expected, dimension) = self.model_of(&other).unwrap_or((other.clone(), self.dimension));
-                if expected == slug(&self.model) {
-                    return Err(StoreError::Dimension { expected: dimension, got: self.dimension });
-                }
-                return Err(StoreError::Model { expected, got: self.model.clone() });
+        if let Some(other) = self.answering(&aliases, exists).await?.filter(|other| *other != self.collection) {
+            let (expected, dimension) = self.model_of(&other).unwrap_or((other, self.dimension));
+            if expected == slug(&self.model) {
+                return Err(StoreError::Dimension { expected: dimension, got: self.dimension });
             }
-            _ => {}
+            return Err(StoreError::Model { expected, got: self.model.clone() });
         }
         self.make_collection(exists).await?;
         if aliases.current.is_none() {
