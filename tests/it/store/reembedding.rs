@@ -29,7 +29,7 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    pub(super) const MODEL: &str = "letters";
+    pub(super) const MODEL: &'static str = "letters";
 
     pub(super) fn new(width: usize) -> Self {
         Self { width, asked: AtomicUsize::new(0) }

@@ -21,7 +21,7 @@ use super::reembedding::{Letters, all_texts, new, recalls_as_afresh, text};
 use crate::support::qdrant::{KEY, Qdrant};
 use crate::support::service::Service;
 
-const MEMORIES: usize = 1_500;
+const MEMORIES: usize = 3_000;
 const WIDTH: usize = 96;
 const KILLS: usize = 10;
 /// Of the command's.
@@ -110,7 +110,8 @@ fn kill_and_finish(reembed: &Reembed<'_>, told: &mpsc::Receiver<()>, asked: &Ask
             }
             told.recv_timeout(PATIENCE).expect("it asks for more");
         }
-        std::thread::sleep(Duration::from_micros(chance.random_range(0..40_000)));
+        let within = if kill < KILLS - 3 { 8_000 } else { 60_000 };
+        std::thread::sleep(Duration::from_micros(chance.random_range(0..within)));
         child.kill().expect("it is ours");
         killed += usize::from(!child.wait().expect("it was started").success());
         while told.try_recv().is_ok() {}
