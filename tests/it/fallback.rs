@@ -247,3 +247,16 @@ async fn the_second_backend_answers_whatever_becomes_of_the_first() {
     // Side by side: most of the time is waiting.
     tokio::time::timeout(PATIENCE, futures::future::join_all(cells)).await.expect("something hangs");
 }
+
+/// Vectors of two models can't be compared.
+#[tokio::test]
+async fn another_embedding_model_stands_in_for_none() {
+    let service = Service::start_then(&[], Act::Status(401), |_| (JSON, Vec::new()));
+    let mut config = backends(Some(&service.url));
+    for (model, dimension) in [("another-model", 384), ("hashed-words", 96)] {
+        config.embeddings.openai.api.model = model.into();
+        config.embeddings.openai.dimension = dimension;
+        let error = ask(Port::Embeddings, &config).await.expect_err("nobody stands in");
+        assert!(error.contains("401"), "{model}, {dimension}: {error}");
+    }
+}

@@ -18,6 +18,7 @@ use rose::store::{MemoryStore, QdrantMemories, SqliteStore};
 use serde_json::{Value, json};
 
 use super::reembedding::{Letters, all_texts, new, recalls_as_afresh, text};
+use crate::support::child::{Engines, ServeProcess};
 use crate::support::qdrant::{KEY, Qdrant};
 use crate::support::service::Service;
 
@@ -172,4 +173,33 @@ async fn kills_lose_and_double_nothing_in_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_lose_and_double_nothing_in_qdrant() {
     survives(Some(Qdrant::start()), 24).await;
+}
+
+/// The binary itself at a start with another model than the memories'.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_with_another_model_is_refused_or_has_it_take_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = DataConfig { dir: dir.path().join("data") };
+    let user = UserId::generate();
+    let store = SqliteStore::open(&config).unwrap();
+    store.bind_embedding_model(Letters::MODEL, WIDTH).await.unwrap();
+    for number in 0..40 {
+        let text = text(number);
+        let embedding = Letters::of(&text, WIDTH);
+        store.insert_memory(new(user, text, embedding)).await.unwrap();
+    }
+    drop(store);
+    let refused = ServeProcess::try_start(&config.dir, Engines::Fake, &[]).err().expect("it does not start");
+    for said in [Letters::MODEL, "hashed-words", "rose memories reembed", "reembed_at_start"] {
+        assert!(refused.contains(said), "{said}: {refused}");
+    }
+    let mut rose = ServeProcess::start(&config.dir, Engines::Fake, &[("ROSE__MEMORY__REEMBED_AT_START", "true")]);
+    rose.terminate();
+    assert!(rose.wait().success());
+    assert!(!rose.log().contains("lighthouse"), "no memory reaches the log");
+    let store = SqliteStore::open(&config).unwrap();
+    store.bind_embedding_model("hashed-words", 384).await.expect("they are the new model's");
+    assert_eq!(all_texts(&store, user).await.len(), 40);
+    let question = FakeEmbedder.embed(vec![text(17)]).await.unwrap().embeddings.remove(0);
+    assert_eq!(store.nearest_memories(user, &question, 1).await.unwrap()[0].memory.text, text(17));
 }
