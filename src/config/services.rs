@@ -79,7 +79,7 @@ impl Config {
         for backend in &image.backends {
             match backend {
                 ImageBackend::Together => {
-                    all.push(ServiceModel::new("image", "pictures", "together", &image.together.api))
+                    all.push(ServiceModel::new("image", "pictures", "together", &image.together.api));
                 }
                 ImageBackend::Local | ImageBackend::Fake => {}
             }
