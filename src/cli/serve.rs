@@ -53,12 +53,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let app = Arc::new(built?);
     server.ready(app.clone(), &cookie_key)?;
-    let jobs = Jobs::start(Housekeeping {
+    let housekeeping = Housekeeping {
         data: app.config.data.clone(),
         sessions: Arc::clone(&app.sessions),
         blobs: Arc::clone(&app.blobs),
         runs: Arc::new(app.store.clone()),
-    });
+    };
+    let jobs = Jobs::start(housekeeping, Arc::clone(&app.models));
     say_ready(address, &app);
 
     let served = serving.await?;

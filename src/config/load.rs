@@ -100,8 +100,17 @@ struct Raw {
 
 impl Config {
     /// # Errors
-    /// Where a file can't be read, a key is unknown, or a value is out of its range.
+    /// Where a file can't be read, a key is unknown, a value is out of its range, or the environment lacks something: all that
+    /// it lacks is named.
     pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::complete(Self::load_incomplete(overrides)?)
+    }
+
+    /// For who wants to say all that is wrong: also what the environment lacks, beside the settings without it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), but for what the environment lacks.
+    pub fn load_incomplete(overrides: &Overrides) -> Result<(Self, Vec<ConfigError>), ConfigError> {
         let file = match &overrides.file {
             Some(file) => Some(read(file)?),
             None if Path::new(FILE).exists() => Some(read(Path::new(FILE))?),
@@ -153,15 +162,19 @@ impl Config {
         Self::validate(raw, overrides)
     }
 
+    fn complete((config, missing): (Self, Vec<ConfigError>)) -> Result<Self, ConfigError> {
+        if missing.is_empty() { Ok(config) } else { Err(ConfigError::Missing(missing)) }
+    }
+
     /// The defaults alone: no file, no environment.
     ///
     /// # Errors
     /// Where an override is out of its range.
     pub fn defaults(overrides: &Overrides) -> Result<Self, ConfigError> {
-        Self::validate(Raw::default(), overrides)
+        Self::complete(Self::validate(Raw::default(), overrides)?)
     }
 
-    fn validate(mut raw: Raw, overrides: &Overrides) -> Result<Self, ConfigError> {
+    fn validate(mut raw: Raw, overrides: &Overrides) -> Result<(Self, Vec<ConfigError>), ConfigError> {
         if let Some(bind) = &overrides.bind {
             raw.server.bind.clone_from(bind);
         }
@@ -178,35 +191,25 @@ impl Config {
             raw.conversation.set_character_dir(dir);
         }
         let mut missing = Vec::new();
-        let stt = all_named(raw.stt.validate(), &mut missing)?;
-        let llm = all_named(raw.llm.validate(), &mut missing)?;
-        let tts = all_named(raw.tts.validate(), &mut missing)?;
-        let embeddings = all_named(raw.embeddings.validate(), &mut missing)?;
-        let image = all_named(raw.image.validate(), &mut missing)?;
-        let memory = all_named(raw.memory.validate(), &mut missing)?;
-        let (Some(stt), Some(llm), Some(tts), Some(embeddings), Some(image), Some(memory)) =
-            (stt, llm, tts, embeddings, image, memory)
-        else {
-            return Err(ConfigError::Missing(missing));
-        };
-        Ok(Self {
+        let config = Self {
             server: raw.server.validate()?,
             data: raw.data.validate()?,
             models: raw.models.validate()?,
             vad: raw.vad.validate()?,
-            stt,
-            llm,
-            tts,
-            embeddings,
-            image,
-            memory,
+            stt: raw.stt.validate(&mut missing)?,
+            llm: raw.llm.validate(&mut missing)?,
+            tts: raw.tts.validate(&mut missing)?,
+            embeddings: raw.embeddings.validate(&mut missing)?,
+            image: raw.image.validate(&mut missing)?,
+            memory: raw.memory.validate(&mut missing)?,
             judgement: raw.judgement.validate()?,
             care: raw.care.validate()?,
             conversation: raw.conversation.validate()?,
             realtime: raw.realtime.validate()?,
             prices: raw.prices.validate()?,
             log: raw.log.validate()?,
-        })
+        };
+        Ok((config, missing))
     }
 }
 
@@ -229,17 +232,6 @@ fn read(file: &Path) -> Result<String, ConfigError> {
             "is not written in UTF-8 (line {line}), but in an older encoding such as Latin-1; save it as UTF-8"
         ))
     })
-}
-
-/// What a section lacks of the environment is told with what the others lack.
-fn all_named<T>(section: Result<T, ConfigError>, missing: &mut Vec<ConfigError>) -> Result<Option<T>, ConfigError> {
-    match section {
-        Err(error @ (ConfigError::MissingKey { .. } | ConfigError::MissingAddress { .. })) => {
-            missing.push(error);
-            Ok(None)
-        }
-        other => other.map(Some),
-    }
 }
 
 /// The settings that put the backend of this name behind every port that has one; none where no port has.
@@ -266,7 +258,7 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
         let raw: Raw = toml::from_str(text).map_err(|error| ConfigError::Unreadable(error.to_string()))?;
-        Config::validate(raw, &Overrides::default())
+        Config::complete(Config::validate(raw, &Overrides::default())?)
     }
 
     #[test]

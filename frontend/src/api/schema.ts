@@ -681,6 +681,11 @@ export interface components {
             /** @description Some service is a deterministic stand-in without a model: what Rose says is not hers. */
             fake: boolean;
             /**
+             * @description What the services say of the models that the settings name, asked at the start and each day; empty until they have
+             *     answered. One that is gone makes nothing unready: the next backend answers.
+             */
+            service_models: components["schemas"]["ServiceModelHealth"][];
+            /**
              * @description By port: `speech_to_text`, `llm`, `text_to_speech`, `embeddings`, `voice_activity`,
              *     `store`. Empty while starting.
              */
@@ -766,6 +771,8 @@ export interface components {
             timestamp: string;
             turn_id: components["schemas"]["TurnId"];
         };
+        /** @enum {string} */
+        ModelState: "present" | "announced" | "inactive" | "gone" | "not_known";
         /** @description Someone who can speak the replies. */
         OfferedVoice: {
             /** @description What they speak, as a tag of BCP 47, such as `en-US`; left out where the server doesn't know it. */
@@ -938,6 +945,21 @@ export interface components {
             backends: components["schemas"]["BackendHealth"][];
             model: string;
             ready: boolean;
+        };
+        ServiceModelHealth: {
+            backend: string;
+            /** @description When Rose's own default was last looked at (a day), where that is long ago. */
+            default_looked_at?: string | null;
+            /** @description The newest of its family, or what the service names in its place. */
+            instead?: string | null;
+            model: string;
+            /** @description As in `services`. */
+            port: string;
+            /** @description Why it is not known. */
+            reason?: string | null;
+            /** @description The day on which the service shuts it off, where one is named. */
+            shut_off?: string | null;
+            state: components["schemas"]["ModelState"];
         };
         SessionChange: {
             /** @description 1 to 200 characters. */

@@ -10,6 +10,7 @@ mod health;
 mod limits;
 mod logs;
 mod memories;
+mod model_watch;
 mod openapi;
 mod ownership;
 mod ranges;

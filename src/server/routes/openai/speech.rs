@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::body::{NotDone, ProtocolBody, ProtocolRequest, within};
 use super::refuse;
 use crate::audio::StreamFormat;
+use crate::providers::tts::SPEEDS;
 use crate::server::error::{ApiError, OpenAiErrorEnvelope};
 use crate::server::speech;
 use crate::server::state::Server;
@@ -22,8 +23,8 @@ use crate::server::turn::Manner;
 /// As the protocol says.
 const MOST_CHARS: usize = 4096;
 
-/// A WAV of a text that is no longer says how long it is: it is spoken within a second or two, and only then sent.
-const WHOLE_CHARS: usize = 200;
+/// A WAV of a text that is no longer says how long it is: voices render so much in one go, so that nothing waits for it.
+const WHOLE_CHARS: usize = 64;
 
 /// A text to be spoken. `model` may have any name; the names of formats and voices may be written in any case.
 #[derive(Deserialize, ToSchema)]
@@ -118,12 +119,13 @@ pub(crate) struct OpenAiSpeechUsage {
 /// # Errors
 /// `refusal`, with the name in it.
 fn named<T: Default + for<'a> Deserialize<'a>>(
+    field: &'static str,
     name: Option<String>,
     refusal: impl FnOnce(&str) -> String,
 ) -> Result<T, ApiError> {
     let Some(name) = name else { return Ok(T::default()) };
     serde_json::from_value(name.to_lowercase().into())
-        .map_err(|_| refuse(refusal(&name.chars().take(32).collect::<String>())))
+        .map_err(|_| refuse(field, refusal(&name.chars().take(32).collect::<String>())))
 }
 
 /// Speaks a text.
@@ -147,11 +149,13 @@ pub(crate) async fn create(
     if chars > MOST_CHARS {
         return Err(refuse("input", format!("`input` has more than {MOST_CHARS} characters.")));
     }
-    let format: OpenAiSpeechFormat = named(request.response_format, |name| {
+    let format: OpenAiSpeechFormat = named("response_format", request.response_format, |name| {
         format!("`response_format` can't be {name:?} here: it is one of mp3, opus, flac, wav, pcm.")
     })?;
-    let stream_format =
-        named(request.stream_format, |name| format!("`stream_format` can't be {name:?}: it is one of audio, sse."))?;
+    let stream_format = named("stream_format", request.stream_format, |name| {
+        format!("`stream_format` can't be {name:?}: it is one of audio, sse.")
+    })?;
+    let speed = request.speed.map(|speed| within("speed", speed, *SPEEDS.start(), *SPEEDS.end())).transpose()?;
     let sentences = speech::sentences(&request.input);
     if sentences.is_empty() {
         return Err(refuse("input", "`input` has no word in it."));
@@ -163,7 +167,7 @@ pub(crate) async fn create(
         exact.or_else(|| known.iter().find(|voice| voice.name.to_lowercase() == name.to_lowercase()))
     });
     let voice = voice.map(|voice| voice.name.clone());
-    let manner = Manner { voice, speed: request.speed, ..Manner::default() };
+    let manner = Manner { voice, speed, ..Manner::default() };
     match stream_format {
         OpenAiSpeechStreamFormat::Audio if format == OpenAiSpeechFormat::Wav && chars <= WHOLE_CHARS => {
             speech::whole_wav(&server, sentences, manner).await
