@@ -49,8 +49,7 @@ impl Inner {
         }
         let mut state = self.runner.load(likely.user, likely.session).await?.state;
         state.instructions = likely.instructions;
-        let mut turn =
-            TurnState::new(TurnId::generate(), likely.text, Vec::new(), (self.ports.clock)().timestamp());
+        let mut turn = TurnState::new(TurnId::generate(), likely.text, Vec::new(), (self.ports.clock)().timestamp());
         turn.calling.tools = likely.tools;
         state.turn = Some(turn);
         if plainly(&state, &self.ports).is_some() {

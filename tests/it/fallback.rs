@@ -158,6 +158,7 @@ async fn ask(port: Port, config: &Config) -> Result<Vec<u8>, String> {
                 max_tokens: 60,
                 sampling: Sampling::default(),
                 format: None,
+                tools: None,
                 plain: false,
                 stop: Vec::new(),
                 cancel,
@@ -168,15 +169,14 @@ async fn ask(port: Port, config: &Config) -> Result<Vec<u8>, String> {
             while let Some(delta) = stream.next().await {
                 match delta.map_err(|error| error.to_string())? {
                     Delta::Text(text) => said.push_str(&text),
-                    Delta::Again => return Err("something of the first was said".into()),
+                    Delta::Call(_) | Delta::Again => return Err("something of the first was said".into()),
                     Delta::Done(_) => {}
                 }
             }
             Ok(said.into_bytes())
         }
         Port::Stt => {
-            let request =
-                TranscriptionRequest { clip: Arc::new(original("jfk.wav")), language: None, likely: None, cancel };
+            let request = TranscriptionRequest::new(original("jfk.wav"), cancel);
             let hears = stt::build(&config.stt, &models, None).expect("it is built");
             let heard = hears.transcribe(request).await.map_err(|error| error.to_string())?;
             Ok(heard.text.into_bytes())

@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::stop::{Scanned, StopScanner};
 use super::{
-    Ability, ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, ToolCall, ToolChoice, Usage,
+    Ability, ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, ToolCall, ToolChoice,
+    Usage,
 };
 use crate::config::FakeLlmConfig;
 use crate::domain::ids::SessionId;

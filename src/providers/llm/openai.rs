@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::thoughts::ThoughtFilter;
 use super::{
-    ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, ReplyFormat, SchemaFormat, ToolCall,
-    ToolChoice, Usage,
+    ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, ReplyFormat, SchemaFormat,
+    ToolCall, ToolChoice, Usage,
 };
 use crate::config::RemoteLlmConfig;
 use crate::domain::metering::Unit;

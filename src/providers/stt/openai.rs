@@ -58,9 +58,7 @@ impl OpenAiSpeechToText {
             None => form,
         };
         match request.words {
-            true => {
-                form.text("timestamp_granularities[]", "segment").text("timestamp_granularities[]", "word")
-            }
+            true => form.text("timestamp_granularities[]", "segment").text("timestamp_granularities[]", "word"),
             false => form,
         }
     }

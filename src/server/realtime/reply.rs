@@ -222,13 +222,7 @@ impl Reply {
     }
 
     /// Tells the client of a function that it is to run.
-    fn call(
-        &self,
-        call: &ToolCall,
-        index: usize,
-        outgoing: &mut Outgoing,
-        items: &mut Items,
-    ) -> Result<Value, Gone> {
+    fn call(&self, call: &ToolCall, index: usize, outgoing: &mut Outgoing, items: &mut Items) -> Result<Value, Gone> {
         let id = format!("item_{}", Uuid::new_v4().simple());
         let item = Item::call(id.clone(), call.clone());
         let of_call = |name: &str, more: (&str, &str)| {

@@ -133,7 +133,8 @@ impl Settings {
         let mut output = request.audio.output;
         output.voice = output.voice.or(request.voice);
         new.set_output(output, None, offered)?;
-        new.tools = tools::updated(self.tools.as_ref(), request.tools, request.tool_choice, request.parallel_tool_calls)?;
+        new.tools =
+            tools::updated(self.tools.as_ref(), request.tools, request.tool_choice, request.parallel_tool_calls)?;
         Ok(new)
     }
 

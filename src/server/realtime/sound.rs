@@ -147,7 +147,9 @@ mod tests {
 
     #[test]
     fn nothing_of_a_reply_is_lost() {
-        for format in [Format::Pcm(SampleRate::REALTIME), Format::Pcm(SampleRate(16_000)), Format::Telephone(Companding::A)] {
+        for format in
+            [Format::Pcm(SampleRate::REALTIME), Format::Pcm(SampleRate(16_000)), Format::Telephone(Companding::A)]
+        {
             let mut encoder = Encoder::new(format);
             let mut length = Duration::ZERO;
             for _ in 0..7 {

@@ -14,8 +14,8 @@ use rose::domain::ids::SessionId;
 use rose::domain::message::Role;
 use rose::providers::ProviderError;
 use rose::providers::llm::{
-    ChatMessage, Delta, Generation, GenerationRequest, GenerationStream, LanguageModel, Sampling, Tool, ToolChoice, Tools,
-    collect,
+    ChatMessage, Delta, Generation, GenerationRequest, GenerationStream, LanguageModel, Sampling, Tool, ToolChoice,
+    Tools, collect,
 };
 use tokio_util::sync::CancellationToken;
 

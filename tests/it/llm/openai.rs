@@ -16,8 +16,8 @@ use rose::domain::image::{Image, ImageFormat};
 use rose::domain::message::Role;
 use rose::providers::breaker::BreakerState;
 use rose::providers::llm::{
-    ChatMessage, Delta, FakeLanguageModel, Finish, LanguageModel, OpenAiLanguageModel, Ordered, ReplyFormat, SchemaFormat,
-    ToolChoice, collect,
+    ChatMessage, Delta, FakeLanguageModel, Finish, LanguageModel, OpenAiLanguageModel, Ordered, ReplyFormat,
+    SchemaFormat, ToolChoice, collect,
 };
 use rose::providers::{Place, ProviderError};
 use serde_json::{Value, json};
@@ -115,15 +115,22 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
             stream(chunk("<think>The") + &chunk(" sea?</th") + &chunk("ink>\n\nThe sea is calm.") + &ending())
         }
         Act::Calls => stream(
-            calls(json!([{"index": 0, "id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": ""}}]))
-                + &calls(json!([{"index": 0, "function": {"arguments": "{\"city\":"}}]))
+            calls(
+                json!([{"index": 0, "id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": ""}}]),
+            ) + &calls(json!([{"index": 0, "function": {"arguments": "{\"city\":"}}]))
                 + &calls(json!([{"index": 0, "function": {"arguments": "\"Lisbon\"}"}}]))
-                + &calls(json!([{"index": 1, "id": "call_2", "type": "function", "function": {"name": "now", "arguments": ""}}]))
-                + &format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}))
+                + &calls(
+                    json!([{"index": 1, "id": "call_2", "type": "function", "function": {"name": "now", "arguments": ""}}]),
+                )
+                + &format!(
+                    "data: {}\n\n",
+                    json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+                )
                 + "data: [DONE]\n\n",
         ),
         Act::CallsAtOnce => stream(
-            calls(json!([{"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}])) + &ending(),
+            calls(json!([{"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}]))
+                + &ending(),
         ),
         Act::Rambles => stream((0..400).map(|_| chunk("on ")).collect::<String>() + &ending()),
         Act::Reply => stream(chunk("The sea ") + &chunk("is calm.") + &ending() + "data: [DONE]\n\n"),
@@ -419,7 +426,10 @@ async fn functions_are_offered_and_their_calls_put_together() {
     assert_eq!(first["tool_choice"]["function"]["name"], "get_weather");
     assert_eq!(first["parallel_tool_calls"], false);
     assert_eq!(last["messages"][2]["tool_calls"][0]["id"], "call_1");
-    assert_eq!((&last["messages"][3]["role"], &last["messages"][3]["tool_call_id"]), (&json!("tool"), &json!("call_1")));
+    assert_eq!(
+        (&last["messages"][3]["role"], &last["messages"][3]["tool_call_id"]),
+        (&json!("tool"), &json!("call_1"))
+    );
 }
 
 #[tokio::test]

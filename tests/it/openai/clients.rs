@@ -201,5 +201,10 @@ async fn every_field_of_the_published_types_is_taken_or_refused_by_name() {
     println!("{} cases", got["cases"]);
     assert!(got["cases"].as_u64().expect("a number") > 400, "{}", got["cases"]);
     let broken = got["broken"].as_array().expect("a list");
-    assert!(broken.is_empty(), "{} broke the contract:\n{}", broken.len(), serde_json::to_string_pretty(broken).expect("JSON"));
+    assert!(
+        broken.is_empty(),
+        "{} broke the contract:\n{}",
+        broken.len(),
+        serde_json::to_string_pretty(broken).expect("JSON")
+    );
 }

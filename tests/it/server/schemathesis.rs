@@ -24,7 +24,10 @@ async fn every_answer_is_in_the_schema() {
     command
         .arg("run")
         .arg(format!("{}/api/openapi.json", app.url))
-        .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"])
+        .args([
+            "--checks",
+            "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+        ])
         .args(["--phases", "examples,coverage,fuzzing", "--max-examples", &cases, "--seed", "1", "--no-color"])
         // A door for WebSockets has nothing to say to plain requests; an interrupted stream has no whole answer.
         .args(["--exclude-path", "/v1/realtime", "--request-timeout", "20", "--generation-deterministic"])

@@ -7,7 +7,6 @@ mod openai;
 mod ordered;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rose::domain::audio::{Clip, SampleRate};
 use rose::providers::stt::TranscriptionRequest;

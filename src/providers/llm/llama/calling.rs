@@ -13,9 +13,7 @@ use super::prompt::placeholder;
 use super::sampler::{Grammar, Triggers};
 use super::{failed, invalid};
 use crate::providers::ProviderError;
-use crate::providers::llm::{
-    ChatMessage, Delta, Finish, GenerationStream, ToolCall, ToolChoice, Tools, Usage,
-};
+use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationStream, ToolCall, ToolChoice, Tools, Usage};
 
 /// Schemas and calls beyond this are refused: a grammar is made of them.
 const MOST_BYTES: usize = 64 * 1024;
@@ -40,11 +38,16 @@ impl Calling {
         let template = model.chat_template(None).map_err(|error| failed(format!("no chat template: {error}")))?;
         for text in std::iter::once(&messages).chain(&offered) {
             if text.len() > MOST_BYTES {
-                return Err(invalid(format!("functions and calls have {} bytes, at most {MOST_BYTES} are taken", text.len())));
+                return Err(invalid(format!(
+                    "functions and calls have {} bytes, at most {MOST_BYTES} are taken",
+                    text.len()
+                )));
             }
             // They stand in the template's own text, where a mark would be taken for the template's.
             if let Some((mark, _)) = marks.iter().find(|(mark, _)| text.contains(mark.as_str())) {
-                return Err(invalid(format!("a function or a call holds {mark}, which is one of the model's own marks")));
+                return Err(invalid(format!(
+                    "a function or a call holds {mark}, which is one of the model's own marks"
+                )));
             }
         }
         let choice = match tools.map(|tools| &tools.choice) {
@@ -193,7 +196,8 @@ impl Reading {
         if !cut {
             for call in message.tool_calls.into_iter().flatten() {
                 usage.finish = Finish::Calls;
-                let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(|| format!("call_{}", Uuid::new_v4().simple()));
+                let id =
+                    call.id.filter(|id| !id.is_empty()).unwrap_or_else(|| format!("call_{}", Uuid::new_v4().simple()));
                 let Function { name, arguments } = call.function;
                 items.push(Ok(Delta::Call(ToolCall { id, name, arguments })));
             }
@@ -231,8 +235,9 @@ pub(super) fn grammar_of_schema(schema: &Value) -> Result<String, ProviderError>
     if text.len() > MOST_BYTES {
         return Err(invalid(format!("the schema has {} bytes, at most {MOST_BYTES} are taken", text.len())));
     }
-    llama_cpp_2::json_schema_to_grammar(&text)
-        .map_err(|_| invalid("the schema can't be held to: it refers to what it doesn't hold, or asks for too much".into()))
+    llama_cpp_2::json_schema_to_grammar(&text).map_err(|_| {
+        invalid("the schema can't be held to: it refers to what it doesn't hold, or asks for too much".into())
+    })
 }
 
 #[cfg(test)]

@@ -66,7 +66,8 @@ impl Prompter {
     pub(super) fn new(model: Arc<LlamaModel>) -> Result<Self, ProviderError> {
         let template = model.chat_template(None).map_err(|error| failed(format!("no chat template: {error}")))?;
         let begin = raw::begins_with_mark(&model).then(|| model.token_bos());
-        let mut prompter = Self { model, template, marks: Vec::new(), used: Vec::new(), begin, remembered: Mutex::default() };
+        let mut prompter =
+            Self { model, template, marks: Vec::new(), used: Vec::new(), begin, remembered: Mutex::default() };
         let sample = prompter.layout(&[Role::System, Role::User, Role::Assistant, Role::User], true)?;
         prompter.marks = raw::control_tokens(&prompter.model);
         prompter.marks.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.len()));

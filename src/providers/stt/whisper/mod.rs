@@ -16,9 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::trim::{self, Trimmed};
 use super::windows::windows;
-use super::{
-    Segment, SegmentDetails, SpeechToText, Transcription, TranscriptionRequest, Word, check_rate, languages,
-};
+use super::{Segment, SegmentDetails, SpeechToText, Transcription, TranscriptionRequest, Word, check_rate, languages};
 use crate::config::SttConfig;
 use crate::domain::stage::EngineTiming;
 use crate::providers::vad::{VoiceActivityDetector, speech_spans};
@@ -127,11 +125,8 @@ impl SpeechToText for Whisper {
                 return Ok(Transcription::silent(language, started.elapsed()));
             };
             let trimming = started.elapsed();
-            let manner = Manner {
-                prompt: request.prompt.clone(),
-                temperature: request.temperature,
-                words: request.words,
-            };
+            let manner =
+                Manner { prompt: request.prompt.clone(), temperature: request.temperature, words: request.words };
             let trimmed = Arc::new(trimmed);
             let mut segments: Vec<Segment> = Vec::new();
             let mut timing = EngineTiming { queued: Duration::ZERO, inference: trimming };

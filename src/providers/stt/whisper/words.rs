@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn characters_without_spaces_are_words_of_their_own() {
         let (half, rest) = "好".as_bytes().split_at(2);
-        let words: Vec<String> = told(&["你".as_bytes(), half, rest, "。".as_bytes()]).into_iter().map(|w| w.0).collect();
+        let words: Vec<String> =
+            told(&["你".as_bytes(), half, rest, "。".as_bytes()]).into_iter().map(|w| w.0).collect();
         assert_eq!(words, ["你", "好。"]);
     }
 
@@ -110,6 +111,8 @@ mod tests {
         let words = told(&[b" Well", b" (", b"laugh", b"s", b")", b" no"]);
         assert_eq!(words.iter().map(|word| word.0.as_str()).collect::<Vec<_>>(), ["Well", "no"]);
         let late = of(&pieces(&[b" a", b" b"]), Duration::from_millis(150)..Duration::from_millis(160));
-        assert!(late.iter().all(|word| word.start >= Duration::from_millis(150) && word.end <= Duration::from_millis(160)));
+        assert!(
+            late.iter().all(|word| word.start >= Duration::from_millis(150) && word.end <= Duration::from_millis(160))
+        );
     }
 }

@@ -59,7 +59,11 @@ fn read<T: ProtocolRequest>(mut fields: Map<String, Value>) -> Result<T, ApiErro
         let path = path.trim_end_matches('.').trim_end_matches('?').trim_end_matches('.');
         let param = match named {
             Some(field) if path.is_empty() || path.split('.').next_back() == Some(field) => {
-                if path.is_empty() { field.to_owned() } else { path.to_owned() }
+                if path.is_empty() {
+                    field.to_owned()
+                } else {
+                    path.to_owned()
+                }
             }
             Some(field) => format!("{path}.{field}"),
             None => path.to_owned(),

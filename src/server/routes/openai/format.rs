@@ -19,7 +19,9 @@ pub(crate) enum OpenAiResponseFormat {
     /// Any JSON object.
     JsonObject,
     /// <https://platform.openai.com/docs/guides/structured-outputs>
-    JsonSchema { json_schema: OpenAiJsonSchema },
+    JsonSchema {
+        json_schema: OpenAiJsonSchema,
+    },
 }
 
 #[derive(Deserialize, ToSchema)]

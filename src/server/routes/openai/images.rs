@@ -144,7 +144,10 @@ pub(crate) async fn create(
     let pictures = within("n", request.n.unwrap_or(1), 1, MOST_PICTURES)? as usize;
     within("partial_images", request.partial_images.unwrap_or(0), 0, 3)?;
     if request.response_format.as_deref().is_some_and(|format| format != "b64_json") {
-        return Err(refuse("response_format", "`response_format` is `b64_json`: no picture is kept here for a `url` to lead to."));
+        return Err(refuse(
+            "response_format",
+            "`response_format` is `b64_json`: no picture is kept here for a `url` to lead to.",
+        ));
     }
     let streams = request.stream.unwrap_or(false);
     if streams && pictures > 1 {

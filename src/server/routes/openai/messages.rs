@@ -192,12 +192,7 @@ fn check(message: OpenAiMessage, at: &str, called: &mut HashSet<String>) -> Resu
 }
 
 /// The words of a recording.
-async fn hear(
-    data: &str,
-    app: &App,
-    max_upload_bytes: usize,
-    cancel: &CancellationToken,
-) -> Result<String, ApiError> {
+async fn hear(data: &str, app: &App, max_upload_bytes: usize, cancel: &CancellationToken) -> Result<String, ApiError> {
     let data = data.split_once(";base64,").map_or(data, |(_, data)| data);
     let recording = BASE64_STANDARD
         .decode(data.trim_end())

@@ -378,7 +378,8 @@ fn written(heard: Transcription, seconds: f64, asked: &Asked) -> Response {
                 end: word.end.as_secs_f64(),
             });
             let words = asked.wants(Granularity::Word).then(|| words.collect());
-            let segments = asked.wants(Granularity::Segment).then(|| segments.into_iter().enumerate().map(told).collect());
+            let segments =
+                asked.wants(Granularity::Segment).then(|| segments.into_iter().enumerate().map(told).collect());
             let language = language.unwrap_or_default();
             let task = "transcribe";
             let verbose =
@@ -396,7 +397,16 @@ fn told((id, segment): (usize, Segment)) -> OpenAiSegment {
         let (seek, tokens) = (0, Vec::new());
         let (temperature, avg_logprob, no_speech_prob) = (0.0, 0.0, 0.0);
         return OpenAiSegment {
-            id, seek, start, end, text, tokens, temperature, avg_logprob, compression_ratio, no_speech_prob,
+            id,
+            seek,
+            start,
+            end,
+            text,
+            tokens,
+            temperature,
+            avg_logprob,
+            compression_ratio,
+            no_speech_prob,
         };
     };
     OpenAiSegment {
