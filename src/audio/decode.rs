@@ -119,7 +119,7 @@ fn explain(part: &Part<'_>, error: &Error) -> AudioError {
         _ => None,
     };
     match (error, named) {
-        (Error::Unsupported(_), Some(name)) => {
+        (Error::Unsupported(_) | Error::IoError(_), Some(name)) => {
             AudioError::UnsupportedCodec { format, reason: format!("its codec is {name}") }
         }
         (Error::Unsupported(what), None) => AudioError::UnsupportedCodec { format, reason: (*what).into() },
@@ -272,6 +272,10 @@ fn open_decoder(
             };
             pre_skip.fill(0);
         }
+    }
+    if matches!(parameters.codec, codec::CODEC_ID_PCM_ALAW | codec::CODEC_ID_PCM_MULAW) {
+        // CAF counts the bits before they are decoded, the decoder those after.
+        (parameters.bits_per_sample, parameters.bits_per_coded_sample) = (None, None);
     }
     let decoder = codecs().make_audio_decoder(&parameters, &AudioDecoderOptions::default());
     decoder.map_err(|error| match error {

@@ -1,7 +1,7 @@
 //! From many channels to one.
 
 /// How fast old sound is forgotten: the energies are weighted by `exp(-t / memory)`.
-const MEMORY_SECONDS: f32 = 0.5;
+const MEMORY_SECONDS: f32 = 0.2;
 
 /// The share of its expected energy that the mean must have. Channels without relation have 1, an only channel with sound
 /// has 1, equal ones more, and ones of opposite sign nothing.
