@@ -21,6 +21,8 @@ pub enum StreamFormat {
     Mp3,
     /// Opus in Ogg, RFC 7845.
     Opus,
+    /// AAC-LC in ADTS, 64 kbit a second.
+    Aac,
     /// 16-bit samples, its length left open.
     Flac,
 }
@@ -32,6 +34,7 @@ impl StreamFormat {
             StreamFormat::Pcm16 => "audio/pcm",
             StreamFormat::Mp3 => "audio/mpeg",
             StreamFormat::Opus => "audio/ogg",
+            StreamFormat::Aac => "audio/aac",
             StreamFormat::Flac => "audio/flac",
         }
     }
@@ -52,6 +55,8 @@ impl EncodeError {
     }
 }
 
+const AAC_BITS_PER_SECOND: u32 = 64_000;
+
 /// Takes samples at [`SampleRate::REALTIME`], as the OpenAI protocol speaks.
 pub struct StreamEncoder {
     encoder: Encoder,
@@ -63,6 +68,7 @@ enum Encoder {
     Pcm16,
     Mp3(Box<mp3lame_encoder::Encoder>),
     Opus(Box<OggOpus>),
+    Aac(Box<syom::Encoder>),
     Flac(Box<FlacStream>),
 }
 
@@ -77,6 +83,11 @@ impl StreamEncoder {
             StreamFormat::Pcm16 => Encoder::Pcm16,
             StreamFormat::Mp3 => Encoder::Mp3(Box::new(mp3()?)),
             StreamFormat::Opus => Encoder::Opus(Box::new(OggOpus::new()?)),
+            StreamFormat::Aac => {
+                let options = syom::EncodeOptions::adts().with_bitrate_bps(AAC_BITS_PER_SECOND);
+                let encoder = syom::Encoder::new(Self::RATE.0, 1, &options).map_err(EncodeError::of("AAC"))?;
+                Encoder::Aac(Box::new(encoder))
+            }
             StreamFormat::Flac => {
                 Encoder::Flac(Box::new(FlacStream::new(Self::RATE).map_err(EncodeError::of("FLAC"))?))
             }
@@ -105,6 +116,16 @@ impl StreamEncoder {
                 Ok(bytes)
             }
             Encoder::Opus(encoder) => encoder.push(samples),
+            Encoder::Aac(encoder) => {
+                let mut bytes = if first { mark::id3_tag() } else { Vec::new() };
+                let samples: Vec<f32> = samples.iter().map(|sample| in_range(*sample)).collect();
+                let written = |frame: syom::EncodedFrame<'_>| {
+                    bytes.extend_from_slice(frame.au);
+                    Ok(())
+                };
+                encoder.feed(&[&samples], written).map_err(EncodeError::of("AAC"))?;
+                Ok(bytes)
+            }
             Encoder::Flac(encoder) => encoder.push(samples).map_err(EncodeError::of("FLAC")),
         }
     }
@@ -114,7 +135,8 @@ impl StreamEncoder {
     /// # Errors
     /// Where the encoder fails.
     pub fn finish(mut self) -> Result<Vec<u8>, EncodeError> {
-        let mut bytes = if self.begun { Vec::new() } else { self.push(&[])? };
+        // No encoder of AAC ends what was never begun.
+        let mut bytes = if self.begun { Vec::new() } else { self.push(&[0.0])? };
         match self.encoder {
             Encoder::Wav | Encoder::Pcm16 => {}
             Encoder::Mp3(mut encoder) => {
@@ -123,10 +145,22 @@ impl StreamEncoder {
                 encoder.flush_to_vec::<FlushNoGap>(&mut bytes).map_err(EncodeError::of("MP3"))?;
             }
             Encoder::Opus(encoder) => bytes.extend(encoder.finish()?),
+            Encoder::Aac(mut encoder) => {
+                let written = |frame: syom::EncodedFrame<'_>| {
+                    bytes.extend_from_slice(frame.au);
+                    Ok(())
+                };
+                encoder.finish(written).map_err(EncodeError::of("AAC"))?;
+            }
             Encoder::Flac(encoder) => bytes.extend(encoder.finish().map_err(EncodeError::of("FLAC"))?),
         }
         Ok(bytes)
     }
+}
+
+/// What is no number is silence.
+fn in_range(sample: f32) -> f32 {
+    if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }
 }
 
 fn pcm16(samples: &[f32]) -> impl Iterator<Item = u8> {
@@ -297,6 +331,7 @@ mod tests {
             (StreamFormat::Flac, 0.0001),
             (StreamFormat::Mp3, 0.12),
             (StreamFormat::Opus, 0.01),
+            (StreamFormat::Aac, 0.14),
         ] {
             for piece in [100, 4_801] {
                 let clip = decode(&encoded(format, &samples, piece), &DurationLimits::ANY)
@@ -322,7 +357,8 @@ mod tests {
     #[test]
     fn each_container_says_that_the_sound_is_synthetic() {
         let said = mark::SYNTHETIC.as_bytes();
-        for format in [StreamFormat::Wav, StreamFormat::Mp3, StreamFormat::Opus, StreamFormat::Flac] {
+        for format in [StreamFormat::Wav, StreamFormat::Mp3, StreamFormat::Opus, StreamFormat::Aac, StreamFormat::Flac]
+        {
             let bytes = encoded(format, &tone(0.4), 4_801);
             assert!(bytes.windows(said.len()).any(|part| part == said), "{format:?}");
         }
@@ -330,9 +366,14 @@ mod tests {
 
     #[test]
     fn sound_leaves_before_the_end() {
-        for format in
-            [StreamFormat::Wav, StreamFormat::Pcm16, StreamFormat::Mp3, StreamFormat::Opus, StreamFormat::Flac]
-        {
+        for format in [
+            StreamFormat::Wav,
+            StreamFormat::Pcm16,
+            StreamFormat::Mp3,
+            StreamFormat::Opus,
+            StreamFormat::Aac,
+            StreamFormat::Flac,
+        ] {
             let mut encoder = StreamEncoder::new(format).unwrap();
             assert!(encoder.push(&tone(0.5)).unwrap().len() > 500, "{format:?}");
         }

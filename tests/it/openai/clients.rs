@@ -93,7 +93,7 @@ fn check(got: &Value) {
     assert!(end > 0.0 && end <= seconds + 0.01);
 
     let spoken = sound(got, "pcm");
-    for format in ["mp3", "opus", "flac", "wav"] {
+    for format in ["mp3", "opus", "aac", "flac", "wav"] {
         let clip = sound(got, format);
         let longer = clip.duration().as_secs_f64() - spoken.duration().as_secs_f64();
         assert!(longer.abs() < 0.15, "{format} is {longer} s longer");
@@ -172,7 +172,8 @@ fn check_models(got: &Value) {
         assert!(segment["avg_logprob"].as_f64().expect("a number") < 0.0, "{segment}");
         assert!(segment["compression_ratio"].as_f64().expect("a number") > 0.1, "{segment}");
         assert!((0.0..1.0).contains(&segment["no_speech_prob"].as_f64().expect("a number")), "{segment}");
-        assert_eq!((&segment["temperature"], &segment["seek"]), (&0.0.into(), &0.into()), "{segment}");
+        assert_eq!(segment["temperature"], 0.0, "{segment}");
+        assert!(segment["seek"].as_u64().expect("a number") < 100, "all is heard in the first window: {segment}");
     }
     let deltas: String = got["deltas"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     assert_eq!(deltas, text(got, "done"), "the deltas are the whole");

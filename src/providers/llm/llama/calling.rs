@@ -11,9 +11,10 @@ use uuid::Uuid;
 
 use super::prompt::placeholder;
 use super::sampler::{Grammar, Triggers};
-use super::{failed, invalid};
+use super::{STRONG_FROM_PARAMETERS, failed, invalid};
+use crate::domain::message::Role;
 use crate::providers::ProviderError;
-use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationStream, ToolCall, ToolChoice, Tools, Usage};
+use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationStream, Tool, ToolCall, ToolChoice, Tools, Usage};
 
 /// Schemas and calls beyond this are refused: a grammar is made of them.
 const MOST_BYTES: usize = 64 * 1024;
@@ -32,6 +33,8 @@ impl Calling {
         messages: &[ChatMessage],
         tools: Option<&Tools>,
     ) -> Result<Self, ProviderError> {
+        let left = tools.map(|tools| left(tools, messages, model.n_params() >= STRONG_FROM_PARAMETERS));
+        let tools = left.as_ref().filter(|tools| !tools.offered.is_empty());
         let messages: Vec<Value> = messages.iter().enumerate().map(|(at, message)| written(at, message)).collect();
         let messages = Value::from(messages).to_string();
         let offered = tools.and_then(offered).transpose()?.map(|tools| tools.to_string());
@@ -119,6 +122,23 @@ impl Calling {
     }
 }
 
+/// Smaller models call a function again and again once it has answered: it is not offered to them a second time, until the
+/// person speaks again.
+fn left(tools: &Tools, messages: &[ChatMessage], strong: bool) -> Tools {
+    let mut left = tools.clone();
+    if !strong && tools.choice == ToolChoice::Auto {
+        let of_person = |message: &ChatMessage| message.role == Role::User && message.answers.is_none();
+        let since = messages.iter().rposition(of_person).map_or(0, |at| at + 1);
+        let answered: Vec<&str> = messages[since..].iter().filter_map(|message| message.answers.as_deref()).collect();
+        let called = |tool: &Tool| {
+            let calls = messages[since..].iter().flat_map(|message| &message.calls);
+            calls.filter(|call| answered.contains(&call.id.as_str())).any(|call| call.name == tool.name)
+        };
+        left.offered.retain(|tool| !called(tool));
+    }
+    left
+}
+
 /// `None` where the model is not to call any.
 fn offered(tools: &Tools) -> Option<Result<Value, ProviderError>> {
     match &tools.choice {
@@ -177,6 +197,10 @@ struct Reading {
 impl Reading {
     fn push(&mut self, text: &str) -> Option<Delta> {
         self.written.push_str(text);
+        // It may become a call: what it is shows at its end.
+        if self.written.trim_start().starts_with(['{', '[', '<', '`']) {
+            return None;
+        }
         let content = self.calling.parse(&self.written, true)?.content?;
         self.tell(&content)
     }
@@ -243,6 +267,31 @@ pub(super) fn grammar_of_schema(schema: &Value) -> Result<String, ProviderError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_model_is_not_offered_what_has_answered() {
+        let tool = |name: &str| Tool {
+            name: name.into(),
+            description: None,
+            parameters: json!({"type": "object"}),
+            strict: None,
+        };
+        let tools = Tools { offered: vec![tool("a"), tool("b")], choice: ToolChoice::Auto, parallel: true };
+        let call = ToolCall { id: "1".into(), name: "a".into(), arguments: "{}".into() };
+        let mut messages = vec![
+            ChatMessage::new(Role::User, "a and b, please"),
+            ChatMessage { calls: vec![call], ..ChatMessage::new(Role::Assistant, "") },
+        ];
+        let names = |messages: &[ChatMessage], strong| -> Vec<String> {
+            left(&tools, messages, strong).offered.into_iter().map(|tool| tool.name).collect()
+        };
+        assert_eq!(names(&messages, false), ["a", "b"], "it has not answered yet");
+        messages.push(ChatMessage::tool_result("1".into(), "done"));
+        assert_eq!(names(&messages, false), ["b"]);
+        assert_eq!(names(&messages, true), ["a", "b"]);
+        messages.push(ChatMessage::new(Role::User, "once more"));
+        assert_eq!(names(&messages, false), ["a", "b"]);
+    }
 
     #[test]
     fn triggers_are_put_together_as_the_reader_expects() {

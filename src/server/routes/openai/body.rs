@@ -68,7 +68,11 @@ fn read<T: ProtocolRequest>(mut fields: Map<String, Value>) -> Result<T, ApiErro
             Some(field) => format!("{path}.{field}"),
             None => path.to_owned(),
         };
-        refuse(param.clone(), format!("The body does not have the right shape at `{param}`: {}.", shown(&why)))
+        let message = match why.starts_with("unknown field") {
+            true => format!("`{param}` is no field that is taken here."),
+            false => format!("The body does not have the right shape at `{param}`: {}.", shown(&why)),
+        };
+        refuse(param, message)
     })
 }
 

@@ -58,13 +58,14 @@ impl ProtocolRequest for OpenAiSpeechRequest {
     }];
 }
 
-/// All of them mono; `pcm` is 16-bit samples at 24 kHz. The protocol's `aac` is not made here.
+/// All of them mono; `pcm` is 16-bit samples at 24 kHz, `aac` is AAC-LC in ADTS.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum OpenAiSpeechFormat {
     #[default]
     Mp3,
     Opus,
+    Aac,
     Flac,
     Wav,
     Pcm,
@@ -75,6 +76,7 @@ impl OpenAiSpeechFormat {
         match self {
             OpenAiSpeechFormat::Mp3 => StreamFormat::Mp3,
             OpenAiSpeechFormat::Opus => StreamFormat::Opus,
+            OpenAiSpeechFormat::Aac => StreamFormat::Aac,
             OpenAiSpeechFormat::Flac => StreamFormat::Flac,
             OpenAiSpeechFormat::Wav => StreamFormat::Wav,
             OpenAiSpeechFormat::Pcm => StreamFormat::Pcm16,
@@ -150,7 +152,7 @@ pub(crate) async fn create(
         return Err(refuse("input", format!("`input` has more than {MOST_CHARS} characters.")));
     }
     let format: OpenAiSpeechFormat = named("response_format", request.response_format, |name| {
-        format!("`response_format` can't be {name:?} here: it is one of mp3, opus, flac, wav, pcm.")
+        format!("`response_format` can't be {name:?} here: it is one of mp3, opus, aac, flac, wav, pcm.")
     })?;
     let stream_format = named("stream_format", request.stream_format, |name| {
         format!("`stream_format` can't be {name:?}: it is one of audio, sse.")
