@@ -217,7 +217,8 @@ fn newest_of_family(model: &str, list: &[ListedModel], today: Date) -> Option<St
 fn family(model: &str) -> &str {
     let name = model.rfind('/').map_or(0, |slash| slash + 1);
     let end = model[name..].find(|c: char| c.is_ascii_digit()).map_or(model.len(), |digit| name + digit);
-    &model[..end]
+    // A name without a number is of the family of those that add one: `gpt-image` and `gpt-image-2`.
+    model[..end].trim_end_matches(['-', '_', '.'])
 }
 
 /// Those of a name in their order: `[2, 5]` of `eleven_flash_v2_5`.

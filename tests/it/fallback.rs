@@ -111,13 +111,6 @@ fn answer(port: Port, fault: Fault) -> Answer {
     }
 }
 
-fn quick(url: &str, model: &str) -> ApiConfig {
-    let mut api = api(url, model);
-    api.timeouts.first_byte = Duration::from_millis(300);
-    api.timeouts.idle = Duration::from_millis(300);
-    api
-}
-
 /// The service at `url` first, and a fake behind it; the fake alone without one.
 fn backends(url: Option<&str>) -> Config {
     let mut config = Config::defaults(&Overrides::default()).expect("the defaults are valid");
@@ -128,18 +121,18 @@ fn backends(url: Option<&str>) -> Config {
     config.embeddings.backends = vec![EmbeddingsBackend::Fake];
     let Some(url) = url else { return config };
     config.llm.backends.insert(0, LlmBackend::OpenAi);
-    config.llm.openai.api = quick(url, "a-model");
+    config.llm.openai.api = api(url, "a-model");
     config.stt.backends.insert(0, SttBackend::OpenAi);
-    config.stt.openai = quick(url, "a-model");
+    config.stt.openai = api(url, "a-model");
     config.tts.backends.insert(0, TtsBackend::OpenAi);
-    config.tts.openai.api = quick(url, "a-model");
+    config.tts.openai.api = api(url, "a-model");
     // The voices' rates are one, so that what the second says can be compared.
     config.tts.openai.sample_rate = config.tts.fake.sample_rate;
     config.image.backends.insert(0, ImageBackend::Together);
-    config.image.together.api = quick(url, "a-model");
+    config.image.together.api = api(url, "a-model");
     config.embeddings.backends.insert(0, EmbeddingsBackend::OpenAi);
     // A service of the same model.
-    config.embeddings.openai.api = quick(url, "Someone/Hashed-Words");
+    config.embeddings.openai.api = api(url, "Someone/Hashed-Words");
     config.embeddings.openai.dimension = 384;
     config
 }
@@ -234,18 +227,13 @@ async fn second_answers(port: Port, fault: Fault, expected: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_second_backend_answers_whatever_becomes_of_the_first() {
-    let mut cells = Vec::new();
     for port in PORTS {
         let alone = ask(port, &backends(None)).await.expect("the second answers alone");
         assert!(!alone.is_empty(), "{port:?}");
-        let alone = Arc::new(alone);
-        for fault in FAULTS {
-            let alone = Arc::clone(&alone);
-            cells.push(async move { second_answers(port, fault, &alone).await });
-        }
+        // Side by side: most of the time is waiting.
+        let cells = FAULTS.map(|fault| second_answers(port, fault, &alone));
+        tokio::time::timeout(PATIENCE, futures::future::join_all(cells)).await.expect("something hangs");
     }
-    // Side by side: most of the time is waiting.
-    tokio::time::timeout(PATIENCE, futures::future::join_all(cells)).await.expect("something hangs");
 }
 
 /// Vectors of two models can't be compared.
