@@ -77,11 +77,9 @@ impl Session {
             return Ok(());
         }
         let Some(wanted) = self.wanted.take() else { return Ok(()) };
-        let results = self.exchange.take_if(|exchange| exchange.is_whole());
-        let again = results.as_ref().map(|exchange| TurnInput::Again(exchange.turn));
-        let exchange = results.as_ref().map(|exchange| exchange.messages.clone()).unwrap_or_default();
-        // Kept until the turn is answered, which may call again.
-        self.exchange = results;
+        let results = self.exchange.as_ref().filter(|exchange| exchange.is_whole());
+        let again = results.map(|exchange| TurnInput::Again(exchange.turn));
+        let exchange = results.map(|exchange| exchange.messages.clone()).unwrap_or_default();
         let Some(input) = input(std::mem::take(&mut self.pending)).or(again) else {
             let problem = Problem::new("nothing_to_answer", "There is nothing to answer: add a message first.");
             return self.outgoing.send(event::error(&problem, wanted.event_id.as_deref()));
@@ -107,6 +105,10 @@ impl Session {
             },
         };
         let turn = WatchedTurn::start(&self.server, &self.app, asked);
+        // Results that come late belong to what was said last.
+        if let Some(exchange) = &mut self.exchange {
+            exchange.turn = turn.id();
+        }
         let item_id = head.item_id.clone();
         self.playing = Some(Playing { item_id, turn: turn.id(), playback: Playback::default(), stopped: false });
         self.reply = Some(Reply::new(head, turn));

@@ -35,8 +35,8 @@ impl Session {
     /// Keeps what a reply called.
     pub(super) fn note_calls(&mut self, outcome: &Outcome) {
         if outcome.calls.is_empty() {
-            // The turn is answered.
-            self.exchange = None;
+            // The turn is answered; results that are not there yet are still waited for.
+            self.exchange.take_if(|exchange| exchange.is_whole());
             return;
         }
         let mut messages = self.exchange.take().map(|exchange| exchange.messages).unwrap_or_default();
