@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use futures::StreamExt;
-use rose::config::{ApiConfig, Config, EmbeddingsBackend, ImageBackend, LlmBackend, Overrides, SttBackend, TtsBackend};
+use rose::config::{Config, EmbeddingsBackend, ImageBackend, LlmBackend, Overrides, SttBackend, TtsBackend};
 use rose::domain::message::Role;
 use rose::providers::image::{ImageRequest, Progress, Wishes};
 use rose::providers::llm::{ChatMessage, Delta, GenerationRequest, Sampling};
