@@ -12,24 +12,30 @@ pub(super) const WINDOW: Duration = Duration::from_secs(30);
 /// A window that is followed by another has at least this: the more context, the better the words.
 const LEAST: Duration = Duration::from_secs(15);
 
+/// A clip without its long silences has words in every stretch of this length.
+const LEFT_OUT: Duration = Duration::from_millis(1_500);
+
 /// A pause is looked for in steps of this; between two sentences there are mostly several of them.
 const STEP: Duration = Duration::from_millis(20);
 const PAUSE_STEPS: usize = 15;
 
-/// Ranges of samples, one behind the other, each at most [`WINDOW`] long; one of them where the clip is no longer.
-pub(super) fn windows(clip: &Clip) -> Vec<Range<usize>> {
+/// The window that begins at the sample `start`: at most [`WINDOW`] long, to the clip's end where that is no farther.
+pub(super) fn window_at(clip: &Clip, start: usize) -> Range<usize> {
     let (most, least) = (clip.rate.samples_in(WINDOW), clip.rate.samples_in(LEAST));
-    let mut windows = Vec::new();
-    let mut start = 0;
-    while clip.samples.len() - start > most {
-        // What is left may not be so short that nothing can be made of it.
-        let last = (start + most).min(clip.samples.len() - least / 2);
-        let end = quietest(&clip.samples, start + least..last, clip.rate.samples_in(STEP));
-        windows.push(start..end);
-        start = end;
+    if clip.samples.len() - start <= most {
+        return start..clip.samples.len();
     }
-    windows.push(start..clip.samples.len());
-    windows
+    // What is left may not be so short that nothing can be made of it.
+    let last = (start + most).min(clip.samples.len() - least / 2);
+    start..quietest(&clip.samples, start + least..last, clip.rate.samples_in(STEP))
+}
+
+/// Where the next window begins, behind one whose last word ends at the sample `heard`: there, where so much is left of the
+/// window that something was said in it which the model left out.
+pub(super) fn next_start(clip: &Clip, window: &Range<usize>, heard: usize) -> usize {
+    let left_out = window.end.saturating_sub(heard) > clip.rate.samples_in(LEFT_OUT);
+    let moves_on = heard > window.start + clip.rate.samples_in(LEFT_OUT);
+    if left_out && moves_on { heard } else { window.end }
 }
 
 /// The middle of the quietest stretch of [`PAUSE_STEPS`] within `range`; of equals the last.
@@ -60,6 +66,23 @@ mod tests {
             if quiet(t) { 0.0 } else { 0.5 + 0.2 * (t * 700.0).sin() }
         });
         Clip::new(samples.collect(), rate)
+    }
+
+    fn windows(clip: &Clip) -> Vec<Range<usize>> {
+        let mut windows = vec![window_at(clip, 0)];
+        while let Some(last) = windows.last().filter(|last| last.end < clip.samples.len()) {
+            windows.push(window_at(clip, last.end));
+        }
+        windows
+    }
+
+    #[test]
+    fn what_a_model_left_out_is_heard_again() {
+        let clip = clip(60, &[25.0]);
+        let window = window_at(&clip, 0);
+        assert_eq!(next_start(&clip, &window, 11_000), 11_000);
+        assert_eq!(next_start(&clip, &window, window.end - 1_000), window.end, "a breath");
+        assert_eq!(next_start(&clip, &window, 0), window.end, "nothing was understood");
     }
 
     #[test]

@@ -37,6 +37,15 @@ impl Item {
         Self { id, status: "completed", kind: Kind::Call(call) }
     }
 
+    /// As it is told before its end: clients run what is completed.
+    pub(super) fn begun(&self) -> Self {
+        let mut begun = Self { status: "in_progress", ..self.clone() };
+        if let Kind::Call(call) = &mut begun.kind {
+            call.arguments.clear();
+        }
+        begun
+    }
+
     pub(super) fn call_output(id: String, call_id: String, output: String) -> Self {
         Self { id, status: "completed", kind: Kind::CallOutput { call_id, output } }
     }

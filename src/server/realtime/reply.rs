@@ -231,10 +231,11 @@ impl Reply {
                 more.0: more.1,
             })
         };
-        outgoing.send(event::output_item_at("response.output_item.added", &self.head.id, index, &item))?;
+        let begun = item.begun();
+        outgoing.send(event::output_item_at("response.output_item.added", &self.head.id, index, &begun))?;
         let previous = items.add(item.clone());
-        outgoing.send(event::item("conversation.item.added", &item, previous.as_deref()))?;
-        outgoing.send(event::item("conversation.item.created", &item, previous.as_deref()))?;
+        outgoing.send(event::item("conversation.item.added", &begun, previous.as_deref()))?;
+        outgoing.send(event::item("conversation.item.created", &begun, previous.as_deref()))?;
         outgoing.send(of_call("response.function_call_arguments.delta", ("delta", &call.arguments)))?;
         let mut done = of_call("response.function_call_arguments.done", ("arguments", &call.arguments));
         done["name"] = call.name.as_str().into();

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use rose::config::ImageBackend;
+
 use crate::support::app::TestApp;
 
 /// Cases of each route; more by `ROSE_SCHEMATHESIS_CASES`.
@@ -18,7 +20,7 @@ fn program() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_is_in_the_schema() {
-    let app = TestApp::fake().await;
+    let app = TestApp::fake_with(|config| config.image.backends = vec![ImageBackend::Fake]).await;
     let cases = std::env::var("ROSE_SCHEMATHESIS_CASES").unwrap_or_else(|_| CASES.into());
     let mut command = Command::new(program());
     command

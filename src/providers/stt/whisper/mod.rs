@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::trim::{self, Trimmed};
-use super::windows::windows;
+use super::windows::{next_start, window_at};
 use super::{Segment, SegmentDetails, SpeechToText, Transcription, TranscriptionRequest, Word, check_rate, languages};
 use crate::config::SttConfig;
 use crate::domain::stage::EngineTiming;
@@ -131,7 +131,9 @@ impl SpeechToText for Whisper {
             let mut segments: Vec<Segment> = Vec::new();
             let mut timing = EngineTiming { queued: Duration::ZERO, inference: trimming };
             let (mut spoken, mut heard_language) = (spoken, None);
-            for window in windows(&trimmed.clip) {
+            let mut next = Some(0);
+            while let Some(start) = next {
+                let window = window_at(&trimmed.clip, start);
                 let hearing = Window { trimmed: Arc::clone(&trimmed), samples: window.clone(), spoken };
                 let (heard, took) = self.hear(hearing, &manner, &cancel, !segments.is_empty()).await?;
                 timing.queued += took.queued;
@@ -142,6 +144,11 @@ impl SpeechToText for Whisper {
                 }
                 heard_language.get_or_insert(heard.language);
                 let start = trimmed.clip.rate.duration_of(window.start);
+                let last = heard
+                    .segments
+                    .last()
+                    .map_or(window.start, |segment| window.start + trimmed.clip.rate.samples_in(segment.end));
+                next = Some(next_start(&trimmed.clip, &window, last)).filter(|next| *next < trimmed.clip.samples.len());
                 for segment in heard.segments {
                     let segment = placed(segment, start, &trimmed);
                     if let Some(told) = &request.heard {

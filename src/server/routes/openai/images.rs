@@ -141,6 +141,9 @@ pub(crate) async fn create(
     if request.prompt.chars().count() > MOST_PROMPT_CHARS {
         return Err(refuse("prompt", format!("`prompt` has more than {MOST_PROMPT_CHARS} characters.")));
     }
+    if !request.prompt.contains(char::is_alphanumeric) {
+        return Err(refuse("prompt", "`prompt` has no word in it."));
+    }
     let pictures = within("n", request.n.unwrap_or(1), 1, MOST_PICTURES)? as usize;
     within("partial_images", request.partial_images.unwrap_or(0), 0, 3)?;
     if request.response_format.as_deref().is_some_and(|format| format != "b64_json") {
