@@ -1,6 +1,5 @@
 //! Two backends behind each port: however the first fails before its answer begins, the second answers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
