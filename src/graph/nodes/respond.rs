@@ -167,9 +167,10 @@ pub fn request(
 pub fn grounds(state: &State, ports: &Ports) -> Grounds {
     let told = state.entries.iter().filter(|entry| entry.message.role == Role::User && !entry.hidden);
     let turn = state.current_turn();
+    let results = turn.calling.exchange.iter().map(|message| message.text.as_str());
     let recent = if asks_to_repeat(&turn.text) { 0 } else { RECENT_REPLIES };
     ports.character.guardrail.grounds(&Basis {
-        told: told.map(|entry| entry.message.text.as_str()).collect(),
+        told: told.map(|entry| entry.message.text.as_str()).chain(results).collect(),
         remembered: turn.memories.iter().map(|memory| memory.text.as_str()).collect(),
         // The message that is answered stands in the entries too.
         acquainted: state.entries.len() > 1 || !turn.memories.is_empty(),

@@ -150,7 +150,9 @@ impl SpeechToText for Whisper {
                     .map_or(window.start, |segment| window.start + trimmed.clip.rate.samples_in(segment.end));
                 next = Some(next_start(&trimmed.clip, &window, last)).filter(|next| *next < trimmed.clip.samples.len());
                 for segment in heard.segments {
-                    let segment = placed(segment, start, &trimmed);
+                    let mut segment = placed(segment, start, &trimmed);
+                    let before = segments.last().map_or(Duration::ZERO, |segment| segment.end);
+                    segment.not_before(before);
                     if let Some(told) = &request.heard {
                         // Nobody may listen any more.
                         let _ = told.send(segment.clone());
@@ -175,6 +177,18 @@ struct Window {
     trimmed: Arc<Trimmed>,
     samples: Range<usize>,
     spoken: Spoken,
+}
+
+impl Segment {
+    /// Windows meet in pauses, of which the model's times miss the edges.
+    fn not_before(&mut self, before: Duration) {
+        self.start = self.start.max(before);
+        self.end = self.end.max(before);
+        for word in &mut self.words {
+            word.start = word.start.max(before);
+            word.end = word.end.max(before);
+        }
+    }
 }
 
 /// A segment of the window that begins at `window` of the trimmed clip, at the whole clip's times.
