@@ -58,6 +58,7 @@ check: frontend ## The quick gate: format, lints, docs, the cloud-only build, qu
 test: test-models ## Every test, on the real models
 	bash scripts/openai-clients.sh
 	bash scripts/qdrant-engine.sh
+	bash scripts/schemathesis.sh
 	$(CARGO) test --release --locked --lib --bins
 	$(CARGO) test --release --locked --doc
 	cd frontend && npm run --silent test:browser

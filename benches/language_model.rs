@@ -34,6 +34,7 @@ fn request(session: SessionId, message: &str, max_tokens: usize) -> GenerationRe
         sampling: Sampling::default(),
         prefix: None,
         format: None,
+        tools: None,
         plain: true,
         stop: Vec::new(),
         cancel: CancellationToken::new(),

@@ -32,12 +32,7 @@ fn speech_to_text(criterion: &mut Criterion) {
     criterion.bench_function(name, |bencher| bencher.iter(detect));
 
     let transcribe = || {
-        let request = TranscriptionRequest {
-            clip: Arc::clone(&clip),
-            language: None,
-            likely: None,
-            cancel: CancellationToken::new(),
-        };
+        let request = TranscriptionRequest::new(Arc::clone(&clip), CancellationToken::new());
         let heard = runtime.block_on(model.transcribe(request)).expect("an answer");
         assert!(!heard.text.is_empty(), "the words");
     };

@@ -36,6 +36,7 @@ async fn turn(app: &App, recording: &'static [u8]) -> Outcome {
         voice: None,
         speed: 1.0,
         instructions: None,
+        calling: Default::default(),
         cancel: CancellationToken::new(),
     });
     let outcome = collect(turn).await.expect("the turn is answered").outcome;

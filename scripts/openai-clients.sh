@@ -14,7 +14,7 @@ if ! [ -x "$folder/bin/python" ] || ! cmp -s "$list" "$folder/installed.txt"; th
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$list"
     cp "$list" "$folder/installed.txt"
 fi
-if ! cmp -s tests/openai-node/package-lock.json "$folder/node/package-lock.json" || ! [ -d "$folder/node/node_modules/openai" ]; then
+if ! cmp -s tests/openai-node/package-lock.json "$folder/node/package-lock.json" || ! [ -d "$folder/node/node_modules/@openai/agents-realtime" ]; then
     echo "installing OpenAI's client for Node into $folder/node" >&2
     rm -rf "$folder/node"
     mkdir -p "$folder/node"

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 # What the build links or generates with, what the voice reads, what the tests make other containers with.
-packages=(build-essential cmake clang libclang-dev pkg-config libsonic-dev espeak-ng-data ffmpeg ca-certificates)
+packages=(build-essential cmake clang libclang-dev pkg-config libsonic-dev espeak-ng-data ffmpeg sox libsox-fmt-all ca-certificates)
 # The clients that the tests drive Rose with are installed in a Python of their own.
 if ! python3 -c 'import venv, ensurepip' >/dev/null 2>&1; then
     packages+=(python3-venv)

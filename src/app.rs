@@ -9,11 +9,13 @@ use crate::graph::builder::InvalidGraph;
 use crate::graph::character::{Character, CharacterError};
 use crate::graph::node::Clock;
 use crate::graph::routing::RouteClassifier;
-use crate::memory::Memories;
+use crate::memory::{Memories, MemoryError, embed_anew};
 use crate::providers::llm::Ability;
+use crate::providers::watch::ModelWatch;
 use crate::providers::{BackendStatus, BuildError, Description, ProviderError, embeddings, image, llm, stt, tts, vad};
 use crate::store::{
-    BlobStore, FileBlobs, MemoryStore, PeopleStore, QdrantMemories, SessionStore, SqliteStore, StoreError,
+    BlobStore, FileBlobs, MemoryStore, PeopleStore, QdrantMemories, QdrantReembedding, Reembedding, SessionStore,
+    SqliteReembedding, SqliteStore, StoreError,
 };
 use crate::weights::{ModelStore, WeightsError};
 
@@ -29,6 +31,8 @@ pub struct App {
     pub people: Arc<dyn PeopleStore>,
     pub memories: Arc<Memories>,
     pub conversation: Arc<Conversation>,
+    /// Whether the services have the models that the settings name; the jobs look.
+    pub models: Arc<ModelWatch>,
     /// The backends themselves, for who needs one of them alone.
     pub(crate) ports: Ports,
     services: Vec<(&'static str, Backends)>,
@@ -50,6 +54,8 @@ pub enum AppError {
     Graph(#[from] InvalidGraph),
     #[error("the turns that were cut off can't be ended: {0}")]
     Resume(#[source] ConversationError),
+    #[error("the memories can't be embedded anew: {0}")]
+    Reembed(#[source] MemoryError),
     #[error("an engine's thread ended while it loaded")]
     Loading,
 }
@@ -76,6 +82,9 @@ impl App {
         .await
         .map_err(|_| AppError::Loading)??;
 
+        if config.memory.reembed_at_start {
+            reembed(&config, &store, ports.embedder.as_ref()).await.map_err(AppError::Reembed)?;
+        }
         let embedded_by = ports.embedder.describe();
         let mut services = ports.services();
         let kept: Arc<dyn MemoryStore> = match config.memory.backend {
@@ -128,7 +137,8 @@ impl App {
         if resumed > 0 {
             tracing::info!(turns = resumed, "ended the turns that were cut off");
         }
-        Ok(Self { config, store, sessions, blobs, people, memories, conversation, ports, services })
+        let models = Arc::new(ModelWatch::new(&config));
+        Ok(Self { config, store, sessions, blobs, people, memories, conversation, models, ports, services })
     }
 
     /// Which backends stand behind each port, the first in line first; at least one for each.
@@ -138,6 +148,12 @@ impl App {
 
     /// Waits until no turn runs, nor anything that comes after one.
     pub async fn close(&self) {
+        self.conversation.idle().await;
+    }
+
+    /// The same in a hurry: what comes after a turn takes the short way, and nothing is prepared for a next one.
+    pub async fn close_soon(&self) {
+        self.conversation.finish_soon();
         self.conversation.idle().await;
     }
 }
@@ -214,6 +230,56 @@ fn care(config: &Config, llm: &Arc<dyn llm::LanguageModel>) -> Result<Care, AppE
     let states = states.transpose().map_err(BuildError::from)?;
     let probe = states.zip(weights).map(|(states, weights)| Probe::new(states, weights));
     Ok(Care::new(probe, judge))
+}
+
+/// How everybody's memories get to `embedder`'s model; `None` where they are its already. `held` is the store of this process;
+/// without it a server has the data folder, and goes on answering.
+///
+/// # Errors
+/// Where a store fails.
+pub(crate) async fn reembedding(
+    config: &Config,
+    held: Option<&SqliteStore>,
+    embedder: &dyn embeddings::Embedder,
+) -> Result<Option<Box<dyn Reembedding>>, StoreError> {
+    fn boxed<R: Reembedding + 'static>(place: R) -> Box<dyn Reembedding> {
+        Box::new(place)
+    }
+    let (model, dimension) = (embedder.describe().model, embedder.dimension());
+    Ok(match (config.memory.backend, held) {
+        (MemoryBackend::Local, Some(store)) => SqliteReembedding::begin(store, &model, dimension).await?.map(boxed),
+        (MemoryBackend::Local, None) => {
+            SqliteReembedding::begin_beside(&config.data, &model, dimension).await?.map(boxed)
+        }
+        (MemoryBackend::Qdrant, _) => {
+            QdrantReembedding::begin(&config.memory.qdrant, &model, dimension).await?.map(boxed)
+        }
+    })
+}
+
+/// At a start, before anything uses the memories.
+async fn reembed(config: &Config, store: &SqliteStore, embedder: &dyn embeddings::Embedder) -> Result<(), MemoryError> {
+    let place = match reembedding(config, Some(store), embedder).await {
+        Err(StoreError::Failed(reason)) if config.memory.backend == MemoryBackend::Qdrant => {
+            tracing::warn!(reason, "the memories can't be reached yet");
+            return Ok(());
+        }
+        other => other?,
+    };
+    let Some(place) = place else { return Ok(()) };
+    let (from, to) = (place.from().clone(), embedder.describe().model);
+    tracing::info!(from = from.model, to, memories = from.memories, "the memories are embedded anew");
+    let told = std::sync::atomic::AtomicUsize::new(0);
+    let tell = |done: usize| {
+        let tenth = done * 10 / from.memories.max(1);
+        if told.swap(tenth, std::sync::atomic::Ordering::Relaxed) != tenth {
+            tracing::info!(memories = from.memories, done, "memories embedded anew");
+        }
+    };
+    embed_anew(place.as_ref(), embedder, &tell).await?;
+    let memories = place.switch().await?;
+    tracing::info!(memories, from = from.model, to, "the memories are the new model's");
+    Ok(())
 }
 
 /// Where it doesn't answer now it may later: only a collection that can't be used keeps Rose from starting.

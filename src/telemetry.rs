@@ -27,6 +27,9 @@ pub const BUSY: &str = "rose_busy_total";
 pub const USED: &str = "rose_used_thousandths_total";
 /// Counter: requests refused since their address had too many.
 pub const RATE_LIMITED: &str = "rose_rate_limited_total";
+/// Gauge, by `backend` and `model`, of the models of services: 0 it is there, 1 its end is announced, 2 it is inactive, 3 it
+/// is gone, -1 not known.
+pub const VENDOR_MODEL_STATE: &str = "rose_vendor_model_state";
 /// Gauge: connections of `/v1/realtime`.
 pub const CONNECTIONS: &str = "rose_realtime_connections";
 /// Counter: replies that the person spoke over.
@@ -109,6 +112,10 @@ fn describe() {
     );
     metrics::describe_counter!(BUSY, "Turns refused since an engine's queue was full");
     metrics::describe_counter!(RATE_LIMITED, "Requests refused since their address had too many");
+    metrics::describe_gauge!(
+        VENDOR_MODEL_STATE,
+        "A service's model: 0 there, 1 its end is announced, 2 inactive, 3 gone, -1 not known"
+    );
     metrics::describe_gauge!(CONNECTIONS, "Spoken conversations that are open");
     metrics::describe_counter!(INTERRUPTIONS, "Replies that the person spoke over");
     metrics::describe_histogram!(REQUEST_DURATION, metrics::Unit::Seconds, "Time to the answer's first byte");

@@ -7,7 +7,9 @@ pub enum AudioError {
     #[error("the recording is empty")]
     Empty,
     /// `found` is a clause: "it is a PNG picture".
-    #[error("this is not a recording that can be read: {found}; send WAV, MP3, FLAC, Ogg, WebM/Opus or MP4/AAC")]
+    #[error(
+        "this is not a recording that can be read: {found}; send WAV, MP3, FLAC, Ogg, WebM/Opus, MP4/AAC, AIFF or CAF"
+    )]
     UnknownFormat { found: String },
     #[error("the {format} recording is damaged: {reason}")]
     Damaged { format: &'static str, reason: String },

@@ -37,9 +37,14 @@ pub(super) fn id3_tag() -> Vec<u8> {
     tag
 }
 
+/// A comment as Vorbis writes it, which FLAC does too.
+pub(super) fn vorbis_comment() -> String {
+    format!("COMMENT={SYNTHETIC}")
+}
+
 /// The comments of an Ogg stream: their number, and each with its length.
 pub(super) fn vorbis_comments() -> Vec<u8> {
-    let comment = format!("COMMENT={SYNTHETIC}");
+    let comment = vorbis_comment();
     let mut comments = 1_u32.to_le_bytes().to_vec();
     comments.extend(length(comment.len()).to_le_bytes());
     comments.extend(comment.bytes());

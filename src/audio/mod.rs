@@ -1,14 +1,20 @@
 //! Recordings and streams of bytes to and from [`Clip`](crate::domain::audio::Clip)s: decoding, resampling, encoding.
 
+mod apple;
 mod decode;
 mod encode;
 mod error;
+mod flac;
 mod format;
+mod frames;
 mod g711;
 mod mark;
+mod mix;
 mod mp4;
+mod ogg_links;
 mod resample;
 mod stream;
+mod wav;
 
 pub use decode::{DurationLimits, decode};
 pub use encode::{Encoding, encode, samples_from_pcm16};

@@ -64,6 +64,19 @@ pub(super) fn mended(file: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(mended)
 }
 
+/// The four letters of the first sound track's codec.
+pub(super) fn codec_of_sound(file: &[u8]) -> Option<[u8; 4]> {
+    children(child(file, b"moov")?).filter(|part| part.kind == *b"trak").find_map(|Part { content: track, .. }| {
+        let media = child(track, b"mdia")?;
+        if child(media, b"hdlr")?.get(8..12) != Some(b"soun") {
+            return None;
+        }
+        let descriptions = child(child(child(media, b"minf")?, b"stbl")?, b"stsd")?;
+        // Version, flags and a count, then the size of the first.
+        descriptions.get(12..)?.first_chunk().copied()
+    })
+}
+
 /// Start and duration of the one entry that shows media; entries before it that only wait are passed over.
 fn only_entry(list: &[u8]) -> Option<(u64, u64)> {
     let wide = list.first()? == &1;
@@ -149,7 +162,14 @@ mod tests {
             &[
                 &atom(b"tkhd", &[&words(&[0, 0, 0, 7])]),
                 &atom(b"edts", &[&list]),
-                &atom(b"mdia", &[&atom(b"mdhd", &[&words(&[0, 0, 0, 48_000])])]),
+                &atom(
+                    b"mdia",
+                    &[
+                        &atom(b"mdhd", &[&words(&[0, 0, 0, 48_000])]),
+                        &atom(b"hdlr", &[&[0; 8], b"soun"]),
+                        &atom(b"minf", &[&atom(b"stbl", &[&atom(b"stsd", &[&words(&[0, 1]), &atom(b"samr", &[])])])]),
+                    ],
+                ),
             ],
         );
         let movie = atom(b"moov", &[&atom(b"mvhd", &[&words(&[0, 0, 0, 1_000])]), &track]);
@@ -161,6 +181,11 @@ mod tests {
         let edit = edit_of_track(&file(&[40, u32::MAX, 0x1_0000, 2_000, 1_024, 0x1_0000]), 7).expect("an edit");
         assert_eq!(edit, Edit { start: 1_024, duration: 2_000, media_scale: 48_000, movie_scale: 1_000 });
         assert_eq!((edit.samples_before(24_000), edit.samples_heard(48_000)), (512, Some(96_000)));
+    }
+
+    #[test]
+    fn the_codec_is_named() {
+        assert_eq!(codec_of_sound(&file(&[])), Some(*b"samr"));
     }
 
     #[test]

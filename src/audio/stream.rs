@@ -6,6 +6,7 @@ use mp3lame_encoder::{Bitrate as Mp3Bitrate, FlushNoGap, Mode, MonoPcm, Quality}
 use ogg::{PacketWriteEndInfo, PacketWriter};
 
 use super::encode::to_pcm16;
+use super::flac::FlacStream;
 use super::mark;
 use crate::domain::audio::SampleRate;
 
@@ -20,6 +21,10 @@ pub enum StreamFormat {
     Mp3,
     /// Opus in Ogg, RFC 7845.
     Opus,
+    /// AAC-LC in ADTS, 64 kbit a second.
+    Aac,
+    /// 16-bit samples, its length left open.
+    Flac,
 }
 
 impl StreamFormat {
@@ -29,6 +34,8 @@ impl StreamFormat {
             StreamFormat::Pcm16 => "audio/pcm",
             StreamFormat::Mp3 => "audio/mpeg",
             StreamFormat::Opus => "audio/ogg",
+            StreamFormat::Aac => "audio/aac",
+            StreamFormat::Flac => "audio/flac",
         }
     }
 }
@@ -48,6 +55,8 @@ impl EncodeError {
     }
 }
 
+const AAC_BITS_PER_SECOND: u32 = 64_000;
+
 /// Takes samples at [`SampleRate::REALTIME`], as the OpenAI protocol speaks.
 pub struct StreamEncoder {
     encoder: Encoder,
@@ -59,6 +68,8 @@ enum Encoder {
     Pcm16,
     Mp3(Box<mp3lame_encoder::Encoder>),
     Opus(Box<OggOpus>),
+    Aac(Box<syom::Encoder>),
+    Flac(Box<FlacStream>),
 }
 
 impl StreamEncoder {
@@ -72,6 +83,14 @@ impl StreamEncoder {
             StreamFormat::Pcm16 => Encoder::Pcm16,
             StreamFormat::Mp3 => Encoder::Mp3(Box::new(mp3()?)),
             StreamFormat::Opus => Encoder::Opus(Box::new(OggOpus::new()?)),
+            StreamFormat::Aac => {
+                let options = syom::EncodeOptions::adts().with_bitrate_bps(AAC_BITS_PER_SECOND);
+                let encoder = syom::Encoder::new(Self::RATE.0, 1, &options).map_err(EncodeError::of("AAC"))?;
+                Encoder::Aac(Box::new(encoder))
+            }
+            StreamFormat::Flac => {
+                Encoder::Flac(Box::new(FlacStream::new(Self::RATE).map_err(EncodeError::of("FLAC"))?))
+            }
         };
         Ok(Self { encoder, begun: false })
     }
@@ -97,6 +116,17 @@ impl StreamEncoder {
                 Ok(bytes)
             }
             Encoder::Opus(encoder) => encoder.push(samples),
+            Encoder::Aac(encoder) => {
+                let mut bytes = if first { mark::id3_tag() } else { Vec::new() };
+                let samples: Vec<f32> = samples.iter().map(|sample| in_range(*sample)).collect();
+                let written = |frame: syom::EncodedFrame<'_>| {
+                    bytes.extend_from_slice(frame.au);
+                    Ok(())
+                };
+                encoder.feed(&[&samples], written).map_err(EncodeError::of("AAC"))?;
+                Ok(bytes)
+            }
+            Encoder::Flac(encoder) => encoder.push(samples).map_err(EncodeError::of("FLAC")),
         }
     }
 
@@ -105,7 +135,8 @@ impl StreamEncoder {
     /// # Errors
     /// Where the encoder fails.
     pub fn finish(mut self) -> Result<Vec<u8>, EncodeError> {
-        let mut bytes = if self.begun { Vec::new() } else { self.push(&[])? };
+        // No encoder of AAC ends what was never begun.
+        let mut bytes = if self.begun { Vec::new() } else { self.push(&[0.0])? };
         match self.encoder {
             Encoder::Wav | Encoder::Pcm16 => {}
             Encoder::Mp3(mut encoder) => {
@@ -114,9 +145,22 @@ impl StreamEncoder {
                 encoder.flush_to_vec::<FlushNoGap>(&mut bytes).map_err(EncodeError::of("MP3"))?;
             }
             Encoder::Opus(encoder) => bytes.extend(encoder.finish()?),
+            Encoder::Aac(mut encoder) => {
+                let written = |frame: syom::EncodedFrame<'_>| {
+                    bytes.extend_from_slice(frame.au);
+                    Ok(())
+                };
+                encoder.finish(written).map_err(EncodeError::of("AAC"))?;
+            }
+            Encoder::Flac(encoder) => bytes.extend(encoder.finish().map_err(EncodeError::of("FLAC"))?),
         }
         Ok(bytes)
     }
+}
+
+/// What is no number is silence.
+fn in_range(sample: f32) -> f32 {
+    if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }
 }
 
 fn pcm16(samples: &[f32]) -> impl Iterator<Item = u8> {
@@ -282,7 +326,13 @@ mod tests {
     #[test]
     fn what_is_streamed_decodes_to_as_much_sound_and_as_loud() {
         let samples = tone(1.3);
-        for (format, slack) in [(StreamFormat::Wav, 0.001), (StreamFormat::Mp3, 0.12), (StreamFormat::Opus, 0.01)] {
+        for (format, slack) in [
+            (StreamFormat::Wav, 0.001),
+            (StreamFormat::Flac, 0.0001),
+            (StreamFormat::Mp3, 0.12),
+            (StreamFormat::Opus, 0.01),
+            (StreamFormat::Aac, 0.14),
+        ] {
             for piece in [100, 4_801] {
                 let clip = decode(&encoded(format, &samples, piece), &DurationLimits::ANY)
                     .unwrap_or_else(|error| panic!("{format:?}: {error}"));
@@ -295,9 +345,20 @@ mod tests {
     }
 
     #[test]
+    fn flac_holds_the_very_samples() {
+        for length in [1, 7, 1_152, 1_153, 5_000] {
+            let samples: Vec<f32> = (0..length).map(|t| ((t * 7_919) % 65_536) as f32 / 32_768.0 - 1.0).collect();
+            let clip = decode(&encoded(StreamFormat::Flac, &samples, 333), &DurationLimits::ANY).unwrap();
+            assert_eq!(clip.rate, StreamEncoder::RATE);
+            assert!(clip.samples == samples, "{length} samples");
+        }
+    }
+
+    #[test]
     fn each_container_says_that_the_sound_is_synthetic() {
         let said = mark::SYNTHETIC.as_bytes();
-        for format in [StreamFormat::Wav, StreamFormat::Mp3, StreamFormat::Opus] {
+        for format in [StreamFormat::Wav, StreamFormat::Mp3, StreamFormat::Opus, StreamFormat::Aac, StreamFormat::Flac]
+        {
             let bytes = encoded(format, &tone(0.4), 4_801);
             assert!(bytes.windows(said.len()).any(|part| part == said), "{format:?}");
         }
@@ -305,7 +366,14 @@ mod tests {
 
     #[test]
     fn sound_leaves_before_the_end() {
-        for format in [StreamFormat::Wav, StreamFormat::Pcm16, StreamFormat::Mp3, StreamFormat::Opus] {
+        for format in [
+            StreamFormat::Wav,
+            StreamFormat::Pcm16,
+            StreamFormat::Mp3,
+            StreamFormat::Opus,
+            StreamFormat::Aac,
+            StreamFormat::Flac,
+        ] {
             let mut encoder = StreamEncoder::new(format).unwrap();
             assert!(encoder.push(&tone(0.5)).unwrap().len() > 500, "{format:?}");
         }
@@ -313,7 +381,7 @@ mod tests {
 
     #[test]
     fn nothing_at_all_is_still_a_file() {
-        for format in [StreamFormat::Wav, StreamFormat::Opus] {
+        for format in [StreamFormat::Wav, StreamFormat::Opus, StreamFormat::Flac] {
             assert!(encoded(format, &[], 1).len() >= 44, "{format:?}");
         }
     }

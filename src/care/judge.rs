@@ -64,6 +64,7 @@ impl DangerJudge {
             max_tokens: MOST_TOKENS,
             sampling: Sampling { temperature: 0.0, repeat_penalty: 1.0, ..Sampling::default() },
             format: Some(format()),
+            tools: None,
             plain: false,
             stop: Vec::new(),
             cancel: CancellationToken::new(),
@@ -100,5 +101,5 @@ fn format() -> ReplyFormat {
         "required": ["level", "kind"],
         "additionalProperties": false,
     });
-    ReplyFormat { grammar: grammar.join("\n"), schema }
+    ReplyFormat::written(grammar.join("\n"), schema)
 }

@@ -91,6 +91,7 @@ async fn answer(app: &App, user: UserId, session: SessionId, line: String) -> an
     let cancel = CancellationToken::new();
     let request = TurnRequest {
         instructions: None,
+        calling: Default::default(),
         user,
         session,
         input: TurnInput::Text(line),

@@ -6,10 +6,12 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::config::{
-    Config, EmbeddingsBackend, ImageBackend, LlmBackend, ModelReference, SttBackend, TtsBackend, stale_vendor_models,
+    Config, ConfigError, EmbeddingsBackend, ImageBackend, LlmBackend, ModelReference, SttBackend, TtsBackend,
+    stale_vendor_models,
 };
 use crate::weights::{Capability, Model, ModelStore, PackageClients, WeightsError, gigabytes, nearest_existing};
 
@@ -22,20 +24,20 @@ pub struct DoctorCommand {
 }
 
 impl DoctorCommand {
-    /// One line for each thing, to stdout.
+    /// One line for each thing, to stdout. `missing` is what the environment lacks.
     ///
     /// # Errors
     /// Where something is missing.
-    pub fn run(self, config: &Config) -> anyhow::Result<()> {
-        self.run_to(config, &mut std::io::stdout().lock())
+    pub fn run(self, config: &Config, missing: &[ConfigError]) -> anyhow::Result<()> {
+        self.run_to(config, missing, &mut std::io::stdout().lock())
     }
 
     /// As [`run`](Self::run), with the place given.
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn run_to(self, config: &Config, out: &mut dyn Write) -> anyhow::Result<()> {
-        let findings = examine(config);
+    pub fn run_to(self, config: &Config, missing: &[ConfigError], out: &mut dyn Write) -> anyhow::Result<()> {
+        let findings = examine(config, missing, jiff::Zoned::now().date());
         if self.json {
             serde_json::to_writer_pretty(&mut *out, &findings)?;
             writeln!(out)?;
@@ -100,10 +102,12 @@ impl Finding {
     }
 }
 
-/// Everything that is looked at, in the order in which it is mended.
-pub fn examine(config: &Config) -> Vec<Finding> {
+/// Everything that is looked at, in the order in which it is mended. `missing` is what the environment lacks of what `config`
+/// needs.
+pub fn examine(config: &Config, missing: &[ConfigError], today: Date) -> Vec<Finding> {
     let ports = Port::all(config);
-    let mut findings: Vec<Finding> = ports.iter().map(Port::examine).collect();
+    let mut findings: Vec<Finding> = missing.iter().map(absent).collect();
+    findings.extend(ports.iter().map(Port::examine));
     match ModelStore::open(&config.models) {
         Ok(store) => {
             findings.extend(models(&ports, &store));
@@ -120,8 +124,8 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     if ports.iter().any(|port| port.local && port.capability == Capability::TextToSpeech) {
         findings.push(phoneme_data());
     }
-    findings.extend(super::services::examine(config));
-    findings.extend(stale_vendor_models(jiff::Zoned::now().date()).map(|one| {
+    findings.extend(super::services::examine(config, missing, today));
+    findings.extend(stale_vendor_models(today).map(|one| {
         let detail = format!("last looked at on {}: its vendor may have retired it", one.looked_at);
         Finding::note(format!("default model {}", one.model), detail, format!("see {}", one.source))
     }));
@@ -129,6 +133,24 @@ pub fn examine(config: &Config) -> Vec<Finding> {
     findings.push(writable("data folder", &config.data.dir, "data.dir"));
     findings.push(port_free(config));
     findings
+}
+
+/// What the environment lacks.
+fn absent(error: &ConfigError) -> Finding {
+    let (what, mend) = match error {
+        ConfigError::MissingKey { section, variable } => (
+            format!("key for {section}"),
+            format!("get a key from that service and set {variable}, or take it out of the backends"),
+        ),
+        ConfigError::MissingAddress { section, variable } => (
+            format!("address for {section}"),
+            format!(
+                "set {variable}, such as http://127.0.0.1:6334, or [{section}] base_url, or memory.backend = \"local\""
+            ),
+        ),
+        _ => ("settings".to_owned(), "correct them".to_owned()),
+    };
+    Finding::missing(what, error.to_string(), mend)
 }
 
 /// A capability as the settings ask for it.

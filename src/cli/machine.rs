@@ -96,6 +96,7 @@ fn measure(config: &Config, store: &ModelStore) -> Result<Measured, String> {
         sampling: Sampling { temperature: 0.0, ..Sampling::default() },
         prefix: None,
         format: None,
+        tools: None,
         plain: true,
         stop: Vec::new(),
         cancel: CancellationToken::new(),

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod eval;
 pub mod health;
 mod machine;
+pub mod memories;
 pub mod models;
 pub mod paint;
 pub mod restore;
@@ -36,6 +37,7 @@ Examples:
   rose bench recordings --backends local,fake             compare backends on whole spoken turns
   rose eval --backends tiny,small                         play and judge whole conversations
   rose care report                                        how often care answered, without anybody's words
+  rose memories reembed                                   have another embedding model take the memories over
   rose backup                                             copy the database and the cookie key into one file
   rose doctor                                             what is missing, and how to get it
   rose health                                             ask a running server whether it is ready
@@ -89,6 +91,7 @@ enum Command {
     Care(care::CareCommand),
     #[command(hide = true)]
     BenchWorker(bench::WorkerCommand),
+    Memories(memories::MemoriesCommand),
     Backup(backup::BackupCommand),
     Restore(restore::RestoreCommand),
     Doctor(doctor::DoctorCommand),
@@ -140,9 +143,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::BenchWorker(command) => command.run(),
         Command::Eval(command) => command.run(&overrides),
         Command::Care(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
+        Command::Memories(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Backup(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Restore(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
-        Command::Doctor(command) => command.run(&Config::load(&overrides)?),
+        Command::Doctor(command) => {
+            let (config, missing) = Config::load_incomplete(&overrides)?;
+            command.run(&config, &missing)
+        }
         Command::Health(command) => command.run(&Config::load(&overrides)?, &mut std::io::stdout().lock()),
         Command::Chat(command) => command.run(Config::load(&overrides)?),
         Command::Say(command) => command.run(&Config::load(&overrides)?),

@@ -37,7 +37,7 @@ pub fn run(config: Config) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = stop_signal().context("the signals can't be listened to")?;
-    let bind = config.server.bind;
+    let (bind, finish) = (config.server.bind, config.server.finish);
     let listener = TcpListener::bind(bind)
         .await
         .with_context(|| format!("{bind} can't be listened on; name another address with --bind"))?;
@@ -53,17 +53,21 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let app = Arc::new(built?);
     server.ready(app.clone(), &cookie_key)?;
-    let jobs = Jobs::start(Housekeeping {
+    let housekeeping = Housekeeping {
         data: app.config.data.clone(),
         sessions: Arc::clone(&app.sessions),
         blobs: Arc::clone(&app.blobs),
         runs: Arc::new(app.store.clone()),
-    });
+    };
+    let jobs = Jobs::start(housekeeping, Arc::clone(&app.models));
     say_ready(address, &app);
 
     let served = serving.await?;
     jobs.stop().await;
-    app.close().await;
+    // What is left undone is made up for when the conversation goes on.
+    if tokio::time::timeout(finish, app.close_soon()).await.is_err() {
+        tracing::warn!("what comes after a turn did not end in time: it is left to the next one");
+    }
     Ok(served?)
 }
 

@@ -1,89 +1,97 @@
-//! Whether each service that the settings name can be reached and takes the key: one call each that costs nothing.
+//! Whether each service that the settings name can be reached, takes the key and has the model: one call each that costs
+//! nothing. And whether the memories are the embedding model's.
 
 use std::time::Duration;
 
 use futures::FutureExt;
-use reqwest::StatusCode;
-use secrecy::ExposeSecret;
-use serde_json::Value;
+use jiff::civil::Date;
 
-use super::doctor::Finding;
-use crate::config::{
-    ApiConfig, Config, EmbeddingsBackend, ImageBackend, LlmBackend, MemoryBackend, SttBackend, TtsBackend,
-};
-use crate::providers::client_builder;
-use crate::store::{QdrantFault, ask_qdrant};
+use super::doctor::{Finding, State};
+use crate::config::{ApiConfig, Config, ConfigError, MemoryBackend, ServiceModel};
+use crate::providers::catalogue::{ListError, Standing, list_models, standing};
+use crate::providers::embeddings;
+use crate::store::{QdrantFault, QdrantMemories, SqliteStore, StoreError, StoredModel, ask_qdrant};
+use crate::weights::ModelStore;
 
-/// What the list of models of a service that speaks the OpenAI protocol tells, or its like.
-struct Check<'a> {
-    what: String,
-    api: &'a ApiConfig,
-    /// Lists something, and needs the key.
-    path: &'static str,
-    /// The header that holds nothing but the key; `None`: a bearer token.
-    key_header: Option<&'static str>,
-    key_variable: &'static str,
-}
-
-/// Longer than a service takes that a conversation could bear.
+/// Longer than Qdrant takes that a conversation could bear.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One finding for each service, in the order of the ports.
-pub(super) fn examine(config: &Config) -> Vec<Finding> {
-    let checks = checks(config);
-    let qdrant = (config.memory.backend == MemoryBackend::Qdrant).then_some(&config.memory.qdrant);
-    if checks.is_empty() && qdrant.is_none() {
-        return Vec::new();
-    }
+/// One finding for each model of a service, in the order of the ports.
+pub(super) fn examine(config: &Config, missing: &[ConfigError], today: Date) -> Vec<Finding> {
+    let models = config.service_models();
+    let addressed = !missing.iter().any(|one| matches!(one, ConfigError::MissingAddress { .. }));
+    let qdrant = (config.memory.backend == MemoryBackend::Qdrant && addressed).then_some(&config.memory.qdrant);
     let runtime = match super::runtime() {
         Ok(runtime) => runtime,
         Err(error) => return vec![Finding::missing("services", error.to_string(), "see that threads can be started")],
     };
-    let checks = checks.iter().map(|check| check.run().boxed());
-    let all = checks.chain(qdrant.map(|api| memories(api).boxed()));
-    runtime.block_on(futures::future::join_all(all))
+    let key_missed = |model: &ServiceModel| {
+        missing
+            .iter()
+            .any(|one| matches!(one, ConfigError::MissingKey { variable, .. } if *variable == model.key_variable))
+    };
+    let asked = models.iter().map(|model| service(model, key_missed(model), today).boxed());
+    let all = asked.chain(qdrant.map(|api| reach_qdrant(api).boxed()));
+    let mut findings = runtime.block_on(futures::future::join_all(all));
+    let reached = qdrant.is_some() && findings.last().is_some_and(|last| last.state == State::Ok);
+    if config.memory.backend == MemoryBackend::Local || reached {
+        findings.extend(runtime.block_on(memories(config)));
+    }
+    findings
 }
 
-fn checks(config: &Config) -> Vec<Check<'_>> {
-    fn openai<'a>(port: &str, service: &str, api: &'a ApiConfig, key_variable: &'static str) -> Check<'a> {
-        let what = format!("{service} for {port}");
-        Check { what, api, path: "/models", key_header: None, key_variable }
+async fn service(asked: &ServiceModel, key_missed: bool, today: Date) -> Finding {
+    let what = format!("{} for {}", asked.backend, asked.purpose);
+    let ServiceModel { model, key_variable, .. } = asked;
+    let url = format!("{}/models", asked.api.base_url);
+    let wrong = |detail: String, mend: &str| Finding::missing(what.as_str(), detail, mend);
+    let address = "see that the address is right (base_url), and that this machine may go there";
+    let error = match list_models(asked).await {
+        Ok(list) => {
+            let found = standing(asked, &list, today);
+            let mend = match found.instead() {
+                Some(instead) => format!("name another model in the settings, such as {instead}"),
+                None => "name another model in the settings; services retire them".to_owned(),
+            };
+            return match found {
+                Standing::Announced { on, .. } => {
+                    let day = on.map_or("a day that it doesn't name".to_owned(), |on| on.to_string());
+                    Finding::note(what, format!("reached; it shuts {model} off on {day}"), mend)
+                }
+                Standing::Inactive { .. } => wrong(format!("reached, but its {model} is inactive"), &mend),
+                Standing::Gone { .. } => wrong(format!("reached, but it has no model {model}"), &mend),
+                Standing::Present | Standing::Unknown(_) => Finding::ok(what, format!("reached; it has {model}")),
+            };
+        }
+        Err(error) => error,
+    };
+    match error {
+        // That the key is missing is told already.
+        ListError::KeyRefused if key_missed => {
+            Finding::note(what, "reached; without its key it tells nothing more", format!("set {key_variable}"))
+        }
+        ListError::KeyRefused => {
+            let detail = match asked.api.key {
+                Some(_) => format!("it refuses the key of {key_variable}"),
+                None => format!("it asks for a key, and {key_variable} is not set"),
+            };
+            wrong(detail, &format!("set {key_variable} to a key that is valid"))
+        }
+        ListError::UnusableKey => wrong(error.to_string(), &format!("set {key_variable} anew")),
+        ListError::LimitUsedUp => Finding::note(what, format!("reached, but {error}"), "wait, or ask for more"),
+        ListError::NoList | ListError::TooLong => {
+            let mend = format!("see that base_url is right; {url} should list the models");
+            Finding::note(what, format!("reached, but {error}: whether it has {model} is not known"), mend)
+        }
+        ListError::Unreachable => wrong(format!("{url} can't be reached"), address),
+        ListError::Silent => wrong(format!("{url} does not answer in time"), address),
+        ListError::Status(status) => wrong(format!("{url} answers HTTP {status}"), address),
+        ListError::Tls(_) => wrong(error.to_string(), "see that the machine's TLS can be set up"),
     }
-    const GROQ: &str = "GROQ_API_KEY";
-    const TOGETHER: &str = "TOGETHER_API_KEY";
-    const OPENAI: &str = "OPENAI_API_KEY";
-    let Config { stt, llm, tts, embeddings, image, .. } = config;
-    let stt = stt.backends.iter().filter_map(|backend| match backend {
-        SttBackend::Groq => Some(openai("speech to text", "groq", &stt.groq, GROQ)),
-        SttBackend::OpenAi => Some(openai("speech to text", "openai", &stt.openai, OPENAI)),
-        SttBackend::Local | SttBackend::Fake => None,
-    });
-    let llm = llm.backends.iter().filter_map(|backend| match backend {
-        LlmBackend::Groq => Some(openai("language model", "groq", &llm.groq.api, GROQ)),
-        LlmBackend::OpenAi => Some(openai("language model", "openai", &llm.openai.api, OPENAI)),
-        LlmBackend::Local | LlmBackend::Fake => None,
-    });
-    let tts = tts.backends.iter().filter_map(|backend| match backend {
-        TtsBackend::ElevenLabs => Some(Check {
-            key_header: Some("xi-api-key"),
-            ..openai("text to speech", "elevenlabs", &tts.elevenlabs.api, "ELEVENLABS_API_KEY")
-        }),
-        TtsBackend::OpenAi => Some(openai("text to speech", "openai", &tts.openai.api, OPENAI)),
-        TtsBackend::Local | TtsBackend::Fake => None,
-    });
-    let embeddings = embeddings.backends.iter().filter_map(|backend| match backend {
-        EmbeddingsBackend::OpenAi => Some(openai("embeddings", "openai", &embeddings.openai.api, OPENAI)),
-        EmbeddingsBackend::Local | EmbeddingsBackend::Fake => None,
-    });
-    let image = image.backends.iter().filter_map(|backend| match backend {
-        ImageBackend::Together => Some(openai("pictures", "together", &image.together.api, TOGETHER)),
-        ImageBackend::Local | ImageBackend::Fake => None,
-    });
-    stt.chain(llm).chain(tts).chain(embeddings).chain(image).collect()
 }
 
 /// Qdrant speaks gRPC.
-async fn memories(api: &ApiConfig) -> Finding {
+async fn reach_qdrant(api: &ApiConfig) -> Finding {
     const WHAT: &str = "qdrant for memories";
     let wrong = |fault: QdrantFault, mend: &str| Finding::missing(WHAT, format!("{}: {fault}", api.base_url), mend);
     let answer = tokio::time::timeout(PATIENCE, ask_qdrant(api)).await;
@@ -98,70 +106,37 @@ async fn memories(api: &ApiConfig) -> Finding {
     }
 }
 
-impl Check<'_> {
-    async fn run(&self) -> Finding {
-        let url = format!("{}{}", self.api.base_url, self.path);
-        let client = client_builder().connect_timeout(self.api.timeouts.connect).timeout(PATIENCE).build();
-        let mut request = match client {
-            Ok(client) => client.get(&url),
-            Err(error) => return self.wrong(error.to_string(), "see that the machine's TLS can be set up"),
-        };
-        if let Some(key) = &self.api.key {
-            request = match self.key_header {
-                None => request.bearer_auth(key.expose_secret()),
-                Some(name) => request.header(name, key.expose_secret()),
-            };
-        }
-        let address = "see that the address is right (base_url), and that this machine may go there";
-        match request.send().await {
-            Err(error) if error.is_timeout() => self.wrong(format!("{url} does not answer in time"), address),
-            Err(error) if error.is_builder() => {
-                self.wrong("the key has characters that no key has", format!("set {} anew", self.key_variable))
-            }
-            Err(_) => self.wrong(format!("{url} can't be reached"), address),
-            Ok(response) => match response.status() {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                    let detail = match self.api.key {
-                        Some(_) => format!("it refuses the key of {}", self.key_variable),
-                        None => format!("it asks for a key, and {} is not set", self.key_variable),
-                    };
-                    self.wrong(detail, format!("set {} to a key that is valid", self.key_variable))
-                }
-                StatusCode::TOO_MANY_REQUESTS => Finding::note(
-                    self.what.as_str(),
-                    "reached, but the key's limit is used up",
-                    "wait, or ask for more",
-                ),
-                // A server of one's own need not list its models.
-                StatusCode::NOT_FOUND => {
-                    let mend = format!("see that base_url is right; {url} should list the models");
-                    Finding::note(self.what.as_str(), "reached, but it lists no models", mend)
-                }
-                status if !status.is_success() => self.wrong(format!("{url} answers HTTP {status}"), address),
-                _ => self.model(&response.text().await.unwrap_or_default()),
-            },
-        }
+/// Whether the model that embeds is the one that embedded the memories; nothing where there are none, or it can't be told.
+async fn memories(config: &Config) -> Option<Finding> {
+    const WHAT: &str = "embeddings of the memories";
+    let models = ModelStore::open(&config.models).ok()?;
+    let (model, dimension) = embeddings::named(&config.embeddings, &models)?;
+    let stored = match config.memory.backend {
+        MemoryBackend::Local => SqliteStore::embedded_by(&config.data),
+        MemoryBackend::Qdrant => in_qdrant(&config.memory.qdrant, &model, dimension).await,
+    };
+    let stored: StoredModel = match stored {
+        Ok(stored) => stored?,
+        // Whether the service is there is told already.
+        Err(StoreError::Failed(_)) if config.memory.backend == MemoryBackend::Qdrant => return None,
+        Err(error) => return Some(Finding::note(WHAT, error.to_string(), "see that the memories can be read")),
+    };
+    let StoredModel { model: old, dimension: width, memories } = stored;
+    if old == model && dimension.is_none_or(|dimension| dimension == width) {
+        return Some(Finding::ok(WHAT, format!("{memories} by {old}")));
     }
+    let widths = if old == model { format!(", {width} wide") } else { String::new() };
+    let detail = format!("{memories} memories were embedded with {old}{widths}, and the settings name {model}");
+    let mend = format!("rose memories reembed, or memory.reembed_at_start = true; or name {old} again");
+    Some(if config.memory.reembed_at_start {
+        Finding::note(WHAT, detail, mend)
+    } else {
+        Finding::missing(WHAT, detail, mend)
+    })
+}
 
-    /// Whether the list names the model.
-    fn model(&self, list: &str) -> Finding {
-        let model = &self.api.model;
-        let list: Value = serde_json::from_str(list).unwrap_or_default();
-        // OpenAI's `data`; ElevenLabs and Together send the bare list.
-        let models = list["data"].as_array().or(list.as_array());
-        let name = |one: &Value| one["id"].as_str().or(one["model_id"].as_str()).map(str::to_owned);
-        let names: Option<Vec<String>> = models.map(|models| models.iter().filter_map(name).collect());
-        match names {
-            Some(names) if names.contains(model) => Finding::ok(self.what.as_str(), format!("reached; it has {model}")),
-            Some(names) if !names.is_empty() => {
-                let mend = "name another model in the settings; services retire them";
-                self.wrong(format!("reached, but it has no model {model}"), mend)
-            }
-            _ => Finding::note(self.what.as_str(), "reached, but it lists no models", "see that base_url is right"),
-        }
-    }
-
-    fn wrong(&self, detail: impl Into<String>, mend: impl Into<String>) -> Finding {
-        Finding::missing(self.what.as_str(), detail, mend)
-    }
+async fn in_qdrant(api: &ApiConfig, model: &str, dimension: Option<usize>) -> Result<Option<StoredModel>, StoreError> {
+    let store = QdrantMemories::new(api, model, dimension.unwrap_or_default())?;
+    let silent = |_| Err(StoreError::Failed("no answer in time".into()));
+    tokio::time::timeout(PATIENCE, store.embedded_by()).await.unwrap_or_else(silent)
 }

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -46,10 +45,8 @@ impl TranscribeCommand {
         let models = ModelStore::open(&config.models)?;
         let backend = stt::build(&config.stt, &models, detector(config, &models)?.as_ref())?;
         let request = TranscriptionRequest {
-            clip: Arc::new(clip),
             language: self.language.or_else(|| config.stt.language.clone()),
-            likely: None,
-            cancel: CancellationToken::new(),
+            ..TranscriptionRequest::new(clip, CancellationToken::new())
         };
         let transcription = super::runtime()?.block_on(backend.transcribe(request))?;
         if transcription.text.is_empty() {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -161,6 +160,7 @@ impl Bench {
             session,
             turns,
             instructions: None,
+            tools: None,
             language: None,
             delivery: Some(delivery),
         });
@@ -202,10 +202,8 @@ impl Bench {
 
         let started = Instant::now();
         let request = TranscriptionRequest {
-            clip: Arc::new(clip),
             language: self.app.config.stt.language.clone(),
-            likely: None,
-            cancel: CancellationToken::new(),
+            ..TranscriptionRequest::new(clip, CancellationToken::new())
         };
         measures.heard = self.app.ports.stt.transcribe(request).await?.text;
         measures.speech_to_text = milliseconds(started.elapsed());
@@ -236,6 +234,7 @@ impl Bench {
             .sampling,
             prefix: None,
             format: None,
+            tools: None,
             plain: true,
             stop: Vec::new(),
             cancel: CancellationToken::new(),
@@ -290,6 +289,7 @@ fn request(input: TurnInput, user: UserId, session: SessionId) -> TurnRequest {
         voice: None,
         speed: 1.0,
         instructions: None,
+        calling: Default::default(),
         cancel: CancellationToken::new(),
     }
 }

@@ -54,12 +54,14 @@ pub(super) struct RawApi {
 }
 
 impl RawApi {
-    /// `used`: whether a backend list names the service; the key of one that serves nothing is not missed.
+    /// `used`: whether a backend list names the service; the key of one that serves nothing is not missed. A key that is goes
+    /// to `missing`, so that all are told at once.
     pub(super) fn validate(
         self,
         section: &'static str,
         defaults: &ApiDefaults,
         used: bool,
+        missing: &mut Vec<ConfigError>,
     ) -> Result<ApiConfig, ConfigError> {
         let base_url = self.base_url.unwrap_or_else(|| defaults.base_url.to_owned());
         if !base_url.starts_with("http://") && !base_url.starts_with("https://") {
@@ -71,7 +73,7 @@ impl RawApi {
         }
         let key = std::env::var(defaults.key_variable).ok().filter(|key| !key.trim().is_empty());
         if used && defaults.key_needed && key.is_none() {
-            return Err(ConfigError::MissingKey { section, variable: defaults.key_variable });
+            missing.push(ConfigError::MissingKey { section, variable: defaults.key_variable });
         }
         let fallback = Timeouts::default();
         let timeout = |given: Option<u64>, default: Duration| match given {
@@ -106,16 +108,21 @@ mod tests {
 
     #[test]
     fn a_missing_key_is_named_where_it_is_needed() {
-        let error = RawApi::default().validate("llm.groq", &DEFAULTS, true).expect_err("there is no key");
-        assert!(error.to_string().contains("A_VARIABLE_THAT_NOBODY_SETS"), "{error}");
-        let config = RawApi::default().validate("llm.groq", &DEFAULTS, false).expect("nothing uses it");
+        let mut missing = Vec::new();
+        let config = RawApi::default().validate("llm.groq", &DEFAULTS, true, &mut missing).expect("the rest is right");
+        assert!(config.key.is_none());
+        let named = missing.pop().expect("it is missing").to_string();
+        assert!(named.contains("A_VARIABLE_THAT_NOBODY_SETS") && named.contains("llm.groq"), "{named}");
+        let config = RawApi::default().validate("llm.groq", &DEFAULTS, false, &mut missing).expect("nothing uses it");
+        assert!(missing.is_empty());
         assert_eq!(config.base_url, "https://service.example/v1");
         assert_eq!(config.timeouts, Timeouts::default());
     }
 
     #[test]
     fn a_key_prints_as_redacted() {
-        let mut config = RawApi::default().validate("llm.groq", &DEFAULTS, false).expect("nothing uses it");
+        let config = RawApi::default().validate("llm.groq", &DEFAULTS, false, &mut Vec::new());
+        let mut config = config.expect("nothing uses it");
         config.key = Some(SecretString::from("gsk_very_secret"));
         assert!(!format!("{config:?}").contains("very_secret"));
         assert_eq!(config.key.expect("it was set").expose_secret(), "gsk_very_secret");
@@ -124,8 +131,8 @@ mod tests {
     #[test]
     fn what_is_no_address_or_no_time_is_refused() {
         let raw = RawApi { base_url: Some("api.groq.com".into()), ..RawApi::default() };
-        assert!(raw.validate("llm.groq", &DEFAULTS, false).is_err());
+        assert!(raw.validate("llm.groq", &DEFAULTS, false, &mut Vec::new()).is_err());
         let raw = RawApi { idle_timeout_ms: Some(0), ..RawApi::default() };
-        assert!(raw.validate("llm.groq", &DEFAULTS, false).is_err());
+        assert!(raw.validate("llm.groq", &DEFAULTS, false, &mut Vec::new()).is_err());
     }
 }

@@ -89,6 +89,7 @@ impl RawRemoteEmbeddings {
         section: &'static str,
         defaults: &ApiDefaults,
         used: bool,
+        missing: &mut Vec<ConfigError>,
     ) -> Result<RemoteEmbeddingsConfig, ConfigError> {
         let dimension = self.dimension.unwrap_or(1024);
         let max_chars = self.max_chars.unwrap_or(1500);
@@ -105,12 +106,12 @@ impl RawRemoteEmbeddings {
             first_byte_timeout_ms: self.first_byte_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
         };
-        Ok(RemoteEmbeddingsConfig { api: api.validate(section, defaults, used)?, dimension, max_chars })
+        Ok(RemoteEmbeddingsConfig { api: api.validate(section, defaults, used, missing)?, dimension, max_chars })
     }
 }
 
 impl RawEmbeddings {
-    pub(super) fn validate(self) -> Result<EmbeddingsConfig, ConfigError> {
+    pub(super) fn validate(self, missing: &mut Vec<ConfigError>) -> Result<EmbeddingsConfig, ConfigError> {
         if self.backends.is_empty() {
             return Err(ConfigError::invalid(
                 "embeddings.backends",
@@ -120,7 +121,7 @@ impl RawEmbeddings {
         }
         let uses = |backend| self.backends.contains(&backend);
         Ok(EmbeddingsConfig {
-            openai: self.openai.validate("embeddings.openai", &OPENAI, uses(EmbeddingsBackend::OpenAi))?,
+            openai: self.openai.validate("embeddings.openai", &OPENAI, uses(EmbeddingsBackend::OpenAi), missing)?,
             backends: self.backends,
             model: ModelReference::parse(self.local.model),
             queue_length: self.local.queue_length,

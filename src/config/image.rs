@@ -110,7 +110,7 @@ struct RawRemoteImage {
 }
 
 impl RawImage {
-    pub(super) fn validate(self) -> Result<ImageConfig, ConfigError> {
+    pub(super) fn validate(self, missing: &mut Vec<ConfigError>) -> Result<ImageConfig, ConfigError> {
         if self.backends.is_empty() {
             return Err(ConfigError::invalid("image.backends", "empty", "name at least one of local, together, fake"));
         }
@@ -152,7 +152,7 @@ impl RawImage {
                 guidance: local.guidance,
                 queue_length: local.queue_length,
             },
-            together: RemoteImageConfig { api: api.validate("image.together", &TOGETHER, used)?, steps },
+            together: RemoteImageConfig { api: api.validate("image.together", &TOGETHER, used, missing)?, steps },
         })
     }
 }

@@ -226,6 +226,7 @@ impl RawRemoteLlm {
         defaults: &ApiDefaults,
         vendor: VendorDefaults,
         used: bool,
+        missing: &mut Vec<ConfigError>,
     ) -> Result<RemoteLlmConfig, ConfigError> {
         let context_tokens = self.context_tokens.unwrap_or(8192);
         if context_tokens < 512 {
@@ -257,7 +258,7 @@ impl RawRemoteLlm {
             return Err(ConfigError::invalid(section, format!("extra_body.{own}"), expected));
         }
         let vision_model = text(self.vision_model, vendor.vision_model);
-        let api = api.validate(section, defaults, used)?;
+        let api = api.validate(section, defaults, used, missing)?;
         Ok(RemoteLlmConfig { api, context_tokens, vision_model, reasoning, extra_body })
     }
 }
@@ -301,7 +302,7 @@ impl Default for RawFakeLlm {
 }
 
 impl RawLlm {
-    pub(super) fn validate(self) -> Result<LlmConfig, ConfigError> {
+    pub(super) fn validate(self, missing: &mut Vec<ConfigError>) -> Result<LlmConfig, ConfigError> {
         if self.backends.is_empty() {
             return Err(ConfigError::invalid(
                 "llm.backends",
@@ -342,8 +343,14 @@ impl RawLlm {
         }
         let uses = |backend| self.backends.contains(&backend);
         Ok(LlmConfig {
-            groq: self.groq.validate("llm.groq", &GROQ, GROQ_VENDOR, uses(LlmBackend::Groq))?,
-            openai: self.openai.validate("llm.openai", &OPENAI, VendorDefaults::default(), uses(LlmBackend::OpenAi))?,
+            groq: self.groq.validate("llm.groq", &GROQ, GROQ_VENDOR, uses(LlmBackend::Groq), missing)?,
+            openai: self.openai.validate(
+                "llm.openai",
+                &OPENAI,
+                VendorDefaults::default(),
+                uses(LlmBackend::OpenAi),
+                missing,
+            )?,
             backends: self.backends,
             max_reply_tokens: self.max_reply_tokens,
             temperature: self.temperature,

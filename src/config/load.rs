@@ -15,6 +15,9 @@ use super::{
     server::RawServer, stt::RawStt, tts::RawTts, vad::RawVad,
 };
 
+/// Read where it is there and no other is named.
+const FILE: &str = "rose.toml";
+
 /// Everything the program was told, validated.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -97,11 +100,21 @@ struct Raw {
 
 impl Config {
     /// # Errors
-    /// Where a file can't be read, a key is unknown, or a value is out of its range.
+    /// Where a file can't be read, a key is unknown, a value is out of its range, or the environment lacks something: all that
+    /// it lacks is named.
     pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::complete(Self::load_incomplete(overrides)?)
+    }
+
+    /// For who wants to say all that is wrong: also what the environment lacks, beside the settings without it.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), but for what the environment lacks.
+    pub fn load_incomplete(overrides: &Overrides) -> Result<(Self, Vec<ConfigError>), ConfigError> {
         let file = match &overrides.file {
-            Some(file) => config::File::from(file.as_path()).required(true),
-            None => config::File::from(Path::new("rose.toml")).required(false),
+            Some(file) => Some(read(file)?),
+            None if Path::new(FILE).exists() => Some(read(Path::new(FILE))?),
+            None => None,
         };
         let environment = config::Environment::with_prefix("ROSE")
             .prefix_separator("__")
@@ -129,7 +142,10 @@ impl Config {
                 builder = builder.set_default("llm.seed", seed).map_err(unreadable)?;
             }
         }
-        builder = builder.add_source(file.format(config::FileFormat::Toml)).add_source(environment);
+        if let Some(text) = &file {
+            builder = builder.add_source(config::File::from_str(text, config::FileFormat::Toml));
+        }
+        builder = builder.add_source(environment);
         for (key, value) in &overrides.settings {
             let value = match key.ends_with(".backends") {
                 true => config::Value::from(vec![value.clone()]),
@@ -146,15 +162,19 @@ impl Config {
         Self::validate(raw, overrides)
     }
 
+    fn complete((config, missing): (Self, Vec<ConfigError>)) -> Result<Self, ConfigError> {
+        if missing.is_empty() { Ok(config) } else { Err(ConfigError::Missing(missing)) }
+    }
+
     /// The defaults alone: no file, no environment.
     ///
     /// # Errors
     /// Where an override is out of its range.
     pub fn defaults(overrides: &Overrides) -> Result<Self, ConfigError> {
-        Self::validate(Raw::default(), overrides)
+        Self::complete(Self::validate(Raw::default(), overrides)?)
     }
 
-    fn validate(mut raw: Raw, overrides: &Overrides) -> Result<Self, ConfigError> {
+    fn validate(mut raw: Raw, overrides: &Overrides) -> Result<(Self, Vec<ConfigError>), ConfigError> {
         if let Some(bind) = &overrides.bind {
             raw.server.bind.clone_from(bind);
         }
@@ -171,47 +191,47 @@ impl Config {
             raw.conversation.set_character_dir(dir);
         }
         let mut missing = Vec::new();
-        let stt = all_named(raw.stt.validate(), &mut missing)?;
-        let llm = all_named(raw.llm.validate(), &mut missing)?;
-        let tts = all_named(raw.tts.validate(), &mut missing)?;
-        let embeddings = all_named(raw.embeddings.validate(), &mut missing)?;
-        let image = all_named(raw.image.validate(), &mut missing)?;
-        let memory = all_named(raw.memory.validate(), &mut missing)?;
-        let (Some(stt), Some(llm), Some(tts), Some(embeddings), Some(image), Some(memory)) =
-            (stt, llm, tts, embeddings, image, memory)
-        else {
-            return Err(ConfigError::Missing(missing));
-        };
-        Ok(Self {
+        let config = Self {
             server: raw.server.validate()?,
             data: raw.data.validate()?,
             models: raw.models.validate()?,
             vad: raw.vad.validate()?,
-            stt,
-            llm,
-            tts,
-            embeddings,
-            image,
-            memory,
+            stt: raw.stt.validate(&mut missing)?,
+            llm: raw.llm.validate(&mut missing)?,
+            tts: raw.tts.validate(&mut missing)?,
+            embeddings: raw.embeddings.validate(&mut missing)?,
+            image: raw.image.validate(&mut missing)?,
+            memory: raw.memory.validate(&mut missing)?,
             judgement: raw.judgement.validate()?,
             care: raw.care.validate()?,
             conversation: raw.conversation.validate()?,
             realtime: raw.realtime.validate()?,
             prices: raw.prices.validate()?,
             log: raw.log.validate()?,
-        })
+        };
+        Ok((config, missing))
     }
 }
 
-/// What a section lacks of the environment is told with what the others lack.
-fn all_named<T>(section: Result<T, ConfigError>, missing: &mut Vec<ConfigError>) -> Result<Option<T>, ConfigError> {
-    match section {
-        Err(error @ (ConfigError::MissingKey { .. } | ConfigError::MissingAddress { .. })) => {
-            missing.push(error);
-            Ok(None)
-        }
-        other => other.map(Some),
+/// A settings file's text, without the mark that some editors put before it.
+///
+/// # Errors
+/// `Unreadable`, with the encoding where it is not UTF-8.
+fn read(file: &Path) -> Result<String, ConfigError> {
+    let unreadable = |reason: &str| ConfigError::Unreadable(format!("the settings file {} {reason}", file.display()));
+    let bytes = std::fs::read(file).map_err(|error| unreadable(&format!("can't be read: {error}")))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    // Of UTF-16 without a mark every other byte is 0, as long as it is written in Latin letters.
+    let zeros = bytes.iter().take(64).filter(|byte| **byte == 0).count();
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || zeros > 8 {
+        return Err(unreadable("is written in UTF-16; save it as UTF-8"));
     }
+    String::from_utf8(bytes.to_vec()).map_err(|error| {
+        let line = bytes[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        unreadable(&format!(
+            "is not written in UTF-8 (line {line}), but in an older encoding such as Latin-1; save it as UTF-8"
+        ))
+    })
 }
 
 /// The settings that put the backend of this name behind every port that has one; none where no port has.
@@ -238,7 +258,7 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
         let raw: Raw = toml::from_str(text).map_err(|error| ConfigError::Unreadable(error.to_string()))?;
-        Config::validate(raw, &Overrides::default())
+        Config::complete(Config::validate(raw, &Overrides::default())?)
     }
 
     #[test]
@@ -269,6 +289,30 @@ mod tests {
         assert_eq!(error.to_string(), "`llm.temperature` is 9; give a number from 0 to 2");
         let error = parse("[server]\nbind = \"here\"").expect_err("not an address");
         assert!(error.to_string().contains("127.0.0.1:8080"), "{error}");
+    }
+
+    #[test]
+    fn an_encoding_is_named_and_a_mark_passed_over() {
+        let load = |bytes: &[u8]| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let file = folder.path().join("rose.toml");
+            std::fs::write(&file, bytes).expect("a file");
+            Config::load(&Overrides { file: Some(file), ..Overrides::default() })
+        };
+        let text = "[llm]\nseed = 7\n[log]\n# caf\u{e9}\n";
+        let marked = [b"\xef\xbb\xbf", text.as_bytes()].concat();
+        assert_eq!(load(&marked).expect("UTF-8 with its mark").llm.seed, Some(7));
+        let latin: Vec<u8> = text.chars().map(|letter| letter as u8).collect();
+        let error = load(&latin).expect_err("Latin-1").to_string();
+        assert!(error.contains("line 4") && error.contains("Latin-1") && error.contains("rose.toml"), "{error}");
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for wide in [&little, &big, &[b"\xff\xfe", &little[..]].concat(), &[b"\xfe\xff", &big[..]].concat()] {
+            let error = load(wide).expect_err("UTF-16").to_string();
+            assert!(error.contains("UTF-16"), "{error}");
+        }
+        let absent = Config::load(&Overrides { file: Some("no-such-file.toml".into()), ..Overrides::default() });
+        assert!(absent.expect_err("no such file").to_string().contains("no-such-file.toml"));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct MemoryConfig {
     pub recall_floor: f32,
     /// Cosine from which two memories count as one.
     pub duplicate: f32,
+    /// Whether a start with another embedding model than the memories' embeds them anew, instead of refusing.
+    pub reembed_at_start: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -53,10 +55,10 @@ struct RawQdrant {
 }
 
 impl RawQdrant {
-    fn validate(self, used: bool) -> Result<ApiConfig, ConfigError> {
+    fn validate(self, used: bool, missing: &mut Vec<ConfigError>) -> Result<ApiConfig, ConfigError> {
         let base_url = self.base_url.or_else(|| std::env::var(QDRANT_URL).ok().filter(|url| !url.trim().is_empty()));
         if used && base_url.is_none() {
-            return Err(ConfigError::MissingAddress { section: "memory.qdrant", variable: QDRANT_URL });
+            missing.push(ConfigError::MissingAddress { section: "memory.qdrant", variable: QDRANT_URL });
         }
         let collection = self.collection;
         if let Some(name) = collection.as_ref().filter(|name| name.is_empty() || !name.chars().all(is_plain)) {
@@ -69,7 +71,7 @@ impl RawQdrant {
             first_byte_timeout_ms: self.first_byte_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
         };
-        let config = api.validate("memory.qdrant", &QDRANT, used)?;
+        let config = api.validate("memory.qdrant", &QDRANT, used, missing)?;
         // QDRANT_URL may be another program's.
         if used {
             speaks_grpc(&config.base_url)?;
@@ -104,6 +106,7 @@ pub(super) struct RawMemory {
     recall: usize,
     recall_floor: f32,
     duplicate: f32,
+    reembed_at_start: bool,
 }
 
 impl Default for RawMemory {
@@ -114,12 +117,13 @@ impl Default for RawMemory {
             recall: 3,
             recall_floor: 0.25,
             duplicate: 0.9,
+            reembed_at_start: false,
         }
     }
 }
 
 impl RawMemory {
-    pub(super) fn validate(self) -> Result<MemoryConfig, ConfigError> {
+    pub(super) fn validate(self, missing: &mut Vec<ConfigError>) -> Result<MemoryConfig, ConfigError> {
         if !(-1.0..=1.0).contains(&self.recall_floor) {
             return Err(ConfigError::invalid("memory.recall_floor", self.recall_floor, "give a cosine from -1 to 1"));
         }
@@ -127,11 +131,12 @@ impl RawMemory {
             return Err(ConfigError::invalid("memory.duplicate", self.duplicate, "give a cosine from 0 to 1"));
         }
         Ok(MemoryConfig {
-            qdrant: self.qdrant.validate(self.backend == MemoryBackend::Qdrant)?,
+            qdrant: self.qdrant.validate(self.backend == MemoryBackend::Qdrant, missing)?,
             backend: self.backend,
             recall: self.recall,
             recall_floor: self.recall_floor,
             duplicate: self.duplicate,
+            reembed_at_start: self.reembed_at_start,
         })
     }
 }
@@ -149,14 +154,14 @@ mod tests {
             ("http://", "give an address"),
         ] {
             let raw = RawQdrant { base_url: Some(url.into()), ..RawQdrant::default() };
-            let error = raw.validate(true).expect_err(url).to_string();
+            let error = raw.validate(true, &mut Vec::new()).expect_err(url).to_string();
             assert!(error.contains(said), "{url}: {error}");
         }
         let unused = RawQdrant { base_url: Some("http://127.0.0.1:6333".into()), ..RawQdrant::default() };
-        unused.validate(false).expect("nobody goes there");
+        unused.validate(false, &mut Vec::new()).expect("nobody goes there");
         for url in ["http://127.0.0.1:6334/", "https://qdrant.example", "https://qdrant.example:443"] {
             let raw = RawQdrant { base_url: Some(url.into()), ..RawQdrant::default() };
-            assert_eq!(raw.validate(true).expect(url).base_url, url.trim_end_matches('/'));
+            assert_eq!(raw.validate(true, &mut Vec::new()).expect(url).base_url, url.trim_end_matches('/'));
         }
     }
 }

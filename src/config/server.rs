@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -21,6 +22,8 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpAddr>,
     /// Sends cookies over HTTPS only, and HSTS.
     pub https: bool,
+    /// How long running turns may take to finish once the server was told to stop.
+    pub finish: Duration,
 }
 
 #[derive(Debug, Deserialize)]
@@ -33,6 +36,7 @@ pub(super) struct RawServer {
     rate_limit_loopback: bool,
     trusted_proxies: Vec<IpAddr>,
     https: bool,
+    finish_seconds: u64,
 }
 
 impl Default for RawServer {
@@ -45,6 +49,7 @@ impl Default for RawServer {
             rate_limit_loopback: false,
             trusted_proxies: Vec::new(),
             https: false,
+            finish_seconds: 10,
         }
     }
 }
@@ -56,6 +61,9 @@ impl RawServer {
         })?;
         if self.max_upload_bytes == 0 {
             return Err(ConfigError::invalid("server.max_upload_bytes", 0, "give at least 1"));
+        }
+        if self.finish_seconds > 3_600 {
+            return Err(ConfigError::invalid("server.finish_seconds", self.finish_seconds, "give at most 3600"));
         }
         for origin in &self.allowed_origins {
             let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
@@ -76,6 +84,7 @@ impl RawServer {
             rate_limit_loopback: self.rate_limit_loopback,
             trusted_proxies: self.trusted_proxies,
             https: self.https,
+            finish: Duration::from_secs(self.finish_seconds),
         })
     }
 }

@@ -117,7 +117,7 @@ impl Default for RawFakeStt {
 }
 
 impl RawStt {
-    pub(super) fn validate(self) -> Result<SttConfig, ConfigError> {
+    pub(super) fn validate(self, missing: &mut Vec<ConfigError>) -> Result<SttConfig, ConfigError> {
         if self.backends.is_empty() {
             return Err(ConfigError::invalid(
                 "stt.backends",
@@ -130,8 +130,8 @@ impl RawStt {
         }
         let uses = |backend| self.backends.contains(&backend);
         Ok(SttConfig {
-            groq: self.groq.validate("stt.groq", &GROQ, uses(SttBackend::Groq))?,
-            openai: self.openai.validate("stt.openai", &OPENAI, uses(SttBackend::OpenAi))?,
+            groq: self.groq.validate("stt.groq", &GROQ, uses(SttBackend::Groq), missing)?,
+            openai: self.openai.validate("stt.openai", &OPENAI, uses(SttBackend::OpenAi), missing)?,
             backends: self.backends,
             language: self.language,
             local: LocalSttConfig {

@@ -161,6 +161,7 @@ impl RawRemoteTts {
         section: &'static str,
         defaults: &VoiceDefaults,
         used: bool,
+        missing: &mut Vec<ConfigError>,
     ) -> Result<RemoteTtsConfig, ConfigError> {
         let voices = self.voices.unwrap_or_else(|| vec![defaults.voice.to_owned()]);
         // They stand in the address of some services.
@@ -182,7 +183,7 @@ impl RawRemoteTts {
             first_byte_timeout_ms: self.first_byte_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
         };
-        let api = api.validate(section, &defaults.api, used)?;
+        let api = api.validate(section, &defaults.api, used, missing)?;
         Ok(RemoteTtsConfig { api, voices, sample_rate: SampleRate(rate) })
     }
 }
@@ -202,7 +203,7 @@ impl Default for RawFakeTts {
 }
 
 impl RawTts {
-    pub(super) fn validate(self) -> Result<TtsConfig, ConfigError> {
+    pub(super) fn validate(self, missing: &mut Vec<ConfigError>) -> Result<TtsConfig, ConfigError> {
         if self.backends.is_empty() {
             return Err(ConfigError::invalid(
                 "tts.backends",
@@ -235,8 +236,13 @@ impl RawTts {
         }
         let uses = |backend| self.backends.contains(&backend);
         Ok(TtsConfig {
-            elevenlabs: self.elevenlabs.validate("tts.elevenlabs", &ELEVENLABS, uses(TtsBackend::ElevenLabs))?,
-            openai: self.openai.validate("tts.openai", &OPENAI, uses(TtsBackend::OpenAi))?,
+            elevenlabs: self.elevenlabs.validate(
+                "tts.elevenlabs",
+                &ELEVENLABS,
+                uses(TtsBackend::ElevenLabs),
+                missing,
+            )?,
+            openai: self.openai.validate("tts.openai", &OPENAI, uses(TtsBackend::OpenAi), missing)?,
             backends: self.backends,
             speed: self.speed,
             local: LocalTtsConfig {

@@ -55,6 +55,46 @@ pub(super) const TOGETHER_IMAGE: VendorModel = VendorModel {
     looked_at: Date::constant(2026, 11, 23),
 };
 
+/// A vendor's announcement that it shuts a model off.
+#[derive(Debug, Clone, Copy)]
+pub struct ShutOff {
+    /// Of the vendor's address.
+    host: &'static str,
+    pub model: &'static str,
+    pub on: Date,
+    /// What the vendor names in its place.
+    pub instead: Option<&'static str>,
+    /// The page that announces it.
+    pub source: &'static str,
+}
+
+/// For vendors whose list of models doesn't tell of it, and models that are often named in settings. Looked up on 2026-11-27.
+const SHUT_OFFS: [ShutOff; 7] = [
+    groq("llama-3.3-70b-versatile", Date::constant(2026, 8, 16), "openai/gpt-oss-120b"),
+    groq("llama-3.1-8b-instant", Date::constant(2026, 8, 16), "openai/gpt-oss-20b"),
+    openai("tts-1", Date::constant(2027, 1, 6)),
+    openai("tts-1-hd", Date::constant(2027, 1, 6)),
+    openai("gpt-4o-mini-tts", Date::constant(2027, 1, 6)),
+    openai("whisper-1", Date::constant(2027, 2, 26)),
+    openai("gpt-4o-mini-transcribe", Date::constant(2027, 2, 26)),
+];
+
+const fn groq(model: &'static str, on: Date, instead: &'static str) -> ShutOff {
+    let source = "https://console.groq.com/docs/deprecations";
+    ShutOff { host: "api.groq.com", model, on, instead: Some(instead), source }
+}
+
+const fn openai(model: &'static str, on: Date) -> ShutOff {
+    let source = "https://developers.openai.com/api/docs/deprecations";
+    ShutOff { host: "api.openai.com", model, on, instead: None, source }
+}
+
+/// What is known of a model's end from the vendor's announcements.
+pub fn announced_shut_off(base_url: &str, model: &str) -> Option<&'static ShutOff> {
+    let url = reqwest::Url::parse(base_url).ok()?;
+    SHUT_OFFS.iter().find(|one| url.host_str() == Some(one.host) && one.model == model)
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::ToSpan;
@@ -69,11 +109,13 @@ mod tests {
         assert_eq!(stale_vendor_models(newest + 121.days()).count(), DEFAULTS.len());
     }
 
-    /// Says so, and fails nothing: what holds today must not turn red by the calendar alone.
     #[test]
-    fn stale_entries_are_named() {
-        for entry in stale_vendor_models(jiff::Zoned::now().date()) {
-            println!("warning: {} was last looked at on {}: see {}", entry.model, entry.looked_at, entry.source);
-        }
+    fn a_shut_off_is_known_by_the_vendor_and_the_model() {
+        let groq = "https://api.groq.com/openai/v1";
+        let one = announced_shut_off(groq, "llama-3.3-70b-versatile").expect("it was announced");
+        assert_eq!((one.on, one.instead), (Date::constant(2026, 8, 16), Some(GROQ_LLM.model)));
+        assert!(announced_shut_off("https://api.openai.com/v1", "llama-3.3-70b-versatile").is_none());
+        assert!(announced_shut_off("http://127.0.0.1:8000/v1", "whisper-1").is_none(), "a server of one's own");
+        assert!(DEFAULTS.iter().all(|default| SHUT_OFFS.iter().all(|one| one.model != default.model)));
     }
 }

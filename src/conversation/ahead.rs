@@ -16,7 +16,7 @@ use crate::graph::prompt;
 use crate::graph::state::{State, TurnState};
 use crate::language::en::forgetting;
 use crate::providers::ProviderError;
-use crate::providers::llm::GenerationRequest;
+use crate::providers::llm::{GenerationRequest, Tools};
 
 /// The beginning that every session's prompt has.
 const BEGINNING: &str = "character";
@@ -28,6 +28,7 @@ pub(super) struct Likely {
     pub(super) session: SessionId,
     pub(super) text: String,
     pub(super) instructions: Option<String>,
+    pub(super) tools: Option<Tools>,
     /// `None`: the reply would not be spoken.
     pub(super) delivery: Option<Delivery>,
 }
@@ -48,8 +49,9 @@ impl Inner {
         }
         let mut state = self.runner.load(likely.user, likely.session).await?.state;
         state.instructions = likely.instructions;
-        state.turn =
-            Some(TurnState::new(TurnId::generate(), likely.text, Vec::new(), (self.ports.clock)().timestamp()));
+        let mut turn = TurnState::new(TurnId::generate(), likely.text, Vec::new(), (self.ports.clock)().timestamp());
+        turn.calling.tools = likely.tools;
+        state.turn = Some(turn);
         if plainly(&state, &self.ports).is_some() {
             return Ok(());
         }

@@ -71,6 +71,10 @@ async fn pass(
         }
         let (text, end) = match item {
             Ok(Delta::Text(text)) => (allowed.push(&text, &inner, &grounds), None),
+            Ok(call @ Delta::Call(_)) => {
+                allowed.called = true;
+                (String::new(), Some(Ok(call)))
+            }
             Ok(Delta::Again) => {
                 allowed = Allowed::new(held_to.formatted);
                 (String::new(), Some(Ok(Delta::Again)))
@@ -96,11 +100,13 @@ struct Allowed {
     held: String,
     said: String,
     plain: bool,
+    /// The reply calls a function: what the person asked waits for its result.
+    called: bool,
 }
 
 impl Allowed {
     fn new(plain: bool) -> Self {
-        Self { held: String::new(), said: String::new(), plain }
+        Self { held: String::new(), said: String::new(), plain, called: false }
     }
 
     /// What of the reply may be said now.
@@ -124,6 +130,9 @@ impl Allowed {
         }
         let rest = std::mem::take(&mut self.held);
         let mut text = self.allowed(&rest, inner, grounds);
+        if self.called {
+            return text;
+        }
         let character = &inner.ports.character;
         let newest = told.last().map(String::as_str).unwrap_or_default();
         let guidance = character.guardrail.guidance();

@@ -13,11 +13,11 @@ use crate::domain::metering::Used;
 use crate::domain::route::Route;
 use crate::domain::stage::{EngineTiming, StageTiming};
 use crate::graph::GraphError;
-use crate::graph::state::StateError;
+use crate::graph::state::{Calling, StateError};
 use crate::memory::MemoryError;
 use crate::providers::ProviderError;
 use crate::providers::image::Step;
-use crate::providers::llm::Usage;
+use crate::providers::llm::{ToolCall, Usage};
 use crate::store::StoreError;
 
 pub struct TurnRequest {
@@ -33,6 +33,7 @@ pub struct TurnRequest {
     pub speed: f32,
     /// What is added to the character, in this turn.
     pub instructions: Option<String>,
+    pub calling: Calling,
     /// Cancelling stops generation at the next token; so does dropping the event receiver.
     pub cancel: CancellationToken,
 }
@@ -119,6 +120,8 @@ pub struct Outcome {
     /// What Rose said: after an interruption, only what was heard.
     pub text: String,
     pub interrupted: bool,
+    /// Functions that the model wants run: [`TurnInput::Again`] with their results goes on with the turn.
+    pub calls: Vec<ToolCall>,
     /// The voice failed: what was to be heard is there to read only, from some sentence on.
     pub voice_failed: bool,
     pub stages: Vec<StageTiming>,

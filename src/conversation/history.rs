@@ -71,6 +71,27 @@ impl Conversation {
         Ok(())
     }
 
+    /// Puts an exchange into the history that took place elsewhere: what the person said, where it is not empty, and what
+    /// Rose answered. Waits for a turn that runs.
+    ///
+    /// # Errors
+    /// `NotFound` where the session is not this user's.
+    pub async fn recount(
+        &self,
+        user: UserId,
+        session: SessionId,
+        said: &str,
+        answered: &str,
+    ) -> Result<(), ConversationError> {
+        let inner = &self.inner;
+        inner.sessions.session(user, session).await?;
+        let _entered = inner.entered.enter(session).await?;
+        let mut thread = inner.runner.load(user, session).await?;
+        inner.settle(&mut thread).await?;
+        thread.state.recount(said, answered, (inner.ports.clock)().timestamp());
+        Ok(inner.runner.amend(&mut thread).await?)
+    }
+
     /// Lets the model compute what this session's next prompt begins with, while the person hasn't spoken yet. Returns
     /// at once.
     pub fn prepare(&self, user: UserId, session: SessionId) {

@@ -139,7 +139,7 @@ impl Rehearsals {
                     Ok(Delta::Text(text)) => tell.send(Some(text.clone())),
                     Ok(Delta::Done(_)) => tell.send(None),
                     // What was overheard before it is spoken in vain: the turn asks for other words.
-                    Ok(Delta::Again) | Err(_) => Ok(()),
+                    Ok(Delta::Call(_) | Delta::Again) | Err(_) => Ok(()),
                 };
                 if writing.send(delta).await.is_err() {
                     break;
@@ -187,6 +187,7 @@ fn same(one: &GenerationRequest, other: &GenerationRequest) -> bool {
         && one.max_tokens == other.max_tokens
         && one.sampling == other.sampling
         && one.format == other.format
+        && one.tools == other.tools
         && one.plain == other.plain
         && one.stop == other.stop
 }
@@ -257,7 +258,7 @@ fn since(taken: Instant, delta: Delta) -> Delta {
             usage.timing = EngineTiming { inference, queued: Duration::ZERO };
             Delta::Done(usage)
         }
-        other @ (Delta::Text(_) | Delta::Again) => other,
+        other @ (Delta::Text(_) | Delta::Call(_) | Delta::Again) => other,
     }
 }
 
@@ -401,6 +402,7 @@ mod tests {
                 sampling: Sampling::default(),
                 prefix: None,
                 format: None,
+                tools: None,
                 plain: true,
                 stop: Vec::new(),
                 cancel: CancellationToken::new(),

@@ -71,6 +71,8 @@ pub(super) struct Inner {
     pub(super) languages: Languages,
     /// Everything that runs, what comes after a reply included.
     pub(super) tasks: TaskTracker,
+    /// Cancelled once no turn will follow.
+    pub(super) leaving: CancellationToken,
 }
 
 /// What a turn's input is held to.
@@ -131,6 +133,7 @@ impl Conversation {
             entered: Sessions::default(),
             languages: Languages::default(),
             tasks: TaskTracker::new(),
+            leaving: CancellationToken::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -178,6 +181,12 @@ impl Conversation {
     /// Whether a wish for a picture can be met.
     pub fn makes_pictures(&self) -> bool {
         self.inner.ports.painter.is_some()
+    }
+
+    /// From now on what comes after a reply takes no longer than it must, as where a next turn waits, and nothing is
+    /// computed ahead: no turn will follow.
+    pub fn finish_soon(&self) {
+        self.inner.leaving.cancel();
     }
 
     /// Waits until nothing runs any more: no turn, and nothing that comes after one. Turns that start meanwhile are

@@ -111,6 +111,9 @@ impl Inner {
             }
         };
         thread.state.instructions = request.instructions;
+        if let Some(turn) = &mut thread.state.turn {
+            turn.calling = request.calling;
+        }
 
         let voice = Voice {
             tts: Arc::clone(&self.tts),
@@ -134,12 +137,14 @@ impl Inner {
         let said = thread.state.entries.last().map(|entry| &entry.message);
         let said = said.filter(|message| message.role == Role::Assistant && message.turn_id == who.turn);
         let (text_said, interrupted) = said.map_or((String::new(), true), |m| (m.text.clone(), m.interrupted));
+        let calls = thread.state.turn.as_ref().map(|turn| turn.calling.calls.clone()).unwrap_or_default();
         outbox.stage(StageTiming::own(Stage::Total, input_end.elapsed())).await;
         let outcome = Outcome {
             turn_id: who.turn,
             transcript: text,
             text: text_said,
-            interrupted,
+            interrupted: interrupted && calls.is_empty(),
+            calls,
             voice_failed: reply.voice_failed(),
             stages: outbox.stages(),
             usage: reply.usage(),
@@ -204,10 +209,9 @@ impl Inner {
     ) -> Result<String, ConversationError> {
         let listening = Instant::now();
         let request = TranscriptionRequest {
-            clip: Arc::new(clip),
             language: language.or_else(|| self.config.language.clone()),
             likely: self.languages.last(session),
-            cancel: cancel.clone(),
+            ..TranscriptionRequest::new(clip, cancel.clone())
         };
         let heard = self.stt.transcribe(request).await?;
         self.languages.note(session, &heard);
@@ -292,7 +296,18 @@ impl Inner {
     /// What the person doesn't wait for.
     async fn after_reply(&self, who: Who, entered: Entered, mut thread: Thread) {
         let mut quiet = Quiet::default();
-        if let Err(error) = self.run_rest(&mut thread, &mut quiet, entered.hurry()).await {
+        let hurry = entered.hurry();
+        let outcome = {
+            let mut rest = std::pin::pin!(self.run_rest(&mut thread, &mut quiet, hurry.clone()));
+            tokio::select! {
+                outcome = &mut rest => outcome,
+                () = self.leaving.cancelled() => {
+                    hurry.cancel();
+                    rest.await
+                }
+            }
+        };
+        if let Err(error) = outcome {
             warn!(error = %error, "what comes after the reply failed; the next turn makes up for it");
         }
         if let Err(error) = self.sessions.touch_session(who.session).await {
@@ -311,7 +326,7 @@ impl Inner {
 
     /// Lets the model compute what the next prompt begins with.
     pub(super) async fn work_ahead(&self, thread: &Thread) {
-        if let Err(error) = self.compute_prompt(&thread.state, CancellationToken::new()).await {
+        if let Err(error) = self.compute_prompt(&thread.state, self.leaving.child_token()).await {
             tracing::debug!(error = %error, "the next prompt was not prepared");
         }
     }

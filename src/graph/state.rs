@@ -15,6 +15,7 @@ use crate::domain::message::{Message, Role};
 use crate::domain::person::Profile;
 use crate::domain::route::Route;
 use crate::language::en::words::content_stems;
+use crate::providers::llm::{ChatMessage, ToolCall, Tools};
 
 /// The share of a matter's words that a text has which speaks of it.
 const SPEAKS_OF: f64 = 0.5;
@@ -114,6 +115,19 @@ pub struct TurnState {
     /// The turn has its reply, if only the part that was said before an interruption.
     #[serde(default)]
     pub answered: bool,
+    /// Never saved: whoever offered the functions asks again.
+    #[serde(skip)]
+    pub calling: Calling,
+}
+
+/// Functions that whoever asks for a turn offers to the model, and what became of calls.
+#[derive(Clone, PartialEq, Default)]
+pub struct Calling {
+    pub tools: Option<Tools>,
+    /// The turn's calls until now, and their results, as the prompt shows them behind the person's message.
+    pub exchange: Vec<ChatMessage>,
+    /// What the reply calls.
+    pub calls: Vec<ToolCall>,
 }
 
 impl TurnState {
@@ -130,6 +144,7 @@ impl TurnState {
             route: Route::default(),
             recorded: false,
             answered: false,
+            calling: Calling::default(),
         }
     }
 }
@@ -229,6 +244,18 @@ impl State {
             timestamp: now,
         };
         self.entries.push(Entry { message, prompt_text: None, hidden: false, sentences: said.sentences });
+    }
+
+    /// Puts an exchange into the history that no turn had.
+    pub fn recount(&mut self, said: &str, answered: &str, now: Timestamp) {
+        let turn_id = TurnId::generate();
+        for (role, text) in [(Role::User, said), (Role::Assistant, answered)] {
+            if !text.is_empty() {
+                let (text, images) = (text.to_owned(), Vec::new());
+                let message = Message { turn_id, role, text, images, interrupted: false, timestamp: now };
+                self.entries.push(Entry { message, prompt_text: None, hidden: false, sentences: Vec::new() });
+            }
+        }
     }
 
     /// Shows nothing of what was said so far to the model again.

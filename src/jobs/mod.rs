@@ -1,4 +1,5 @@
-//! What runs by the clock: old recordings and idle sessions go, the database is backed up.
+//! What runs by the clock: old recordings and idle sessions go, the database is backed up, services are asked whether they
+//! have their models.
 //!
 //! When a job last ran is in the store, so that one missed while the machine was off is caught up at the next start.
 
@@ -11,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::DataConfig;
+use crate::providers::watch::ModelWatch;
 use crate::store::{BlobScope, BlobStore, JobRunStore, KEEP_BACKUPS, SessionStore, StoreError, back_up_daily};
 
 /// How often the clock is looked at, and the soonest that a job which failed is tried again.
@@ -31,18 +33,33 @@ pub struct Housekeeping {
     pub runs: Arc<dyn JobRunStore>,
 }
 
+/// Between two looks at the services' models; and where a list could not be had, until the next try.
+const LOOK: Duration = Duration::from_secs(24 * 60 * 60);
+const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+
 /// The jobs' clock.
 pub struct Jobs {
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Jobs {
-    /// Starts the clock; the first look is at once.
-    pub fn start(housekeeping: Housekeeping) -> Self {
+    /// Starts the clock; the first look is at once, also at the models, of which nothing outlives the process.
+    pub fn start(housekeeping: Housekeeping, models: Arc<ModelWatch>) -> Self {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let task = tokio::spawn(async move {
+        let watching = tokio::spawn(async move {
+            let look = async {
+                loop {
+                    let all = models.look(jiff::Zoned::now().date()).await;
+                    tokio::time::sleep(if all { LOOK } else { LOOK_AGAIN }).await;
+                }
+            };
+            // Nobody who stops waits for a service.
+            let _: Option<()> = stopped.run_until_cancelled(look).await;
+        });
+        let stopped = stop.clone();
+        let keeping = tokio::spawn(async move {
             let mut clock = tokio::time::interval(TICK);
             clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
@@ -53,14 +70,16 @@ impl Jobs {
                 }
             }
         });
-        Self { stop, task }
+        Self { stop, tasks: [keeping, watching] }
     }
 
     /// Lets the job that runs end, and stops the clock.
     pub async fn stop(self) {
         self.stop.cancel();
-        if self.task.await.is_err() {
-            tracing::error!("the jobs' clock panicked");
+        for task in self.tasks {
+            if task.await.is_err() {
+                tracing::error!("the jobs' clock panicked");
+            }
         }
     }
 }

@@ -7,8 +7,10 @@ mod judgement;
 mod memories;
 mod owner;
 mod reconcile;
+mod reembed;
 
 pub use error::MemoryError;
 pub use extraction::{Extracted, Extractor, MAX_CHARS};
 pub use forget::Forgotten;
 pub use memories::{Memories, Recalled, Said};
+pub use reembed::embed_anew;

@@ -18,7 +18,9 @@ use crate::config::{ApiConfig, Timeouts};
 pub fn client_builder() -> reqwest::ClientBuilder {
     // The first to come installs it; another's is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
+    // No service answers by sending elsewhere; whoever does would get the key, where a header of its own holds it, and what
+    // was said.
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none())
 }
 
 pub(super) struct Service {

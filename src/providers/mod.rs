@@ -3,6 +3,7 @@
 
 mod attempts;
 pub mod breaker;
+pub mod catalogue;
 #[cfg(any(feature = "stt-whisper", feature = "llm-llama", feature = "tts-local", feature = "candle"))]
 mod cores;
 pub mod embeddings;
@@ -16,6 +17,7 @@ mod onnx;
 pub mod stt;
 pub mod tts;
 pub mod vad;
+pub mod watch;
 pub mod worker;
 
 pub(crate) use attempts::{Attempt, attempt};

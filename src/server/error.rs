@@ -16,6 +16,7 @@ use serde::Serialize;
 use utoipa::openapi::{self, RefOr};
 use utoipa::{IntoResponses, ToSchema};
 
+use super::body::Stalled;
 use super::request_id;
 use crate::audio::AudioError;
 use crate::conversation::ConversationError;
@@ -102,6 +103,8 @@ pub struct ApiError {
     pub code: ErrorCode,
     /// Read by a stranger: never an internal text.
     pub message: Cow<'static, str>,
+    /// The field of the request that is wrong, as a path: `messages[0].role`.
+    pub param: Option<Cow<'static, str>>,
     pub retry_after: Option<Duration>,
 }
 
@@ -122,7 +125,13 @@ pub struct ErrorBody {
 
 impl ApiError {
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), retry_after: None }
+        Self { code, message: message.into(), param: None, retry_after: None }
+    }
+
+    /// Names the field that is wrong.
+    pub fn at(mut self, param: impl Into<Cow<'static, str>>) -> Self {
+        self.param = Some(param.into()).filter(|param: &Cow<'_, str>| !param.is_empty());
+        self
     }
 
     pub fn retry_after(mut self, wait: Duration) -> Self {
@@ -163,7 +172,7 @@ impl ApiError {
     }
 
     pub fn missing_field(name: &str) -> Self {
-        Self::new(ErrorCode::MissingField, format!("The field `{name}` is missing."))
+        Self::new(ErrorCode::MissingField, format!("The field `{name}` is missing.")).at(name.to_owned())
     }
 
     pub fn envelope(&self, request_id: String) -> ErrorEnvelope {
@@ -183,7 +192,7 @@ pub struct OpenAiErrorBody {
     pub message: String,
     /// `invalid_request_error`, `rate_limit_error` or `server_error`.
     pub r#type: &'static str,
-    /// Always empty: the message names what is wrong.
+    /// The field that is wrong, where one is.
     pub param: Option<String>,
     pub code: ErrorCode,
 }
@@ -196,13 +205,18 @@ impl From<&ApiError> for OpenAiErrorEnvelope {
             status if status.is_client_error() => "invalid_request_error",
             _ => "server_error",
         };
-        let error = OpenAiErrorBody { message: error.message.to_string(), r#type, param: None, code: error.code };
-        Self { error }
+        let param = error.param.as_deref().map(str::to_owned);
+        Self { error: OpenAiErrorBody { message: error.message.to_string(), r#type, param, code: error.code } }
     }
 }
 
 /// What of the paths under `/v1` is not the OpenAI protocol's HTTP: its WebSocket has events of its own for errors.
 const REALTIME: &str = "/v1/realtime";
+
+/// Whether refusals at a path have the OpenAI protocol's shape.
+pub(super) fn speaks_the_protocol(path: &str) -> bool {
+    path.starts_with("/v1/") && path != REALTIME
+}
 
 /// The same refusal, as clients of the OpenAI protocol read it: there, 400 stands for whatever is wrong with a request.
 fn in_the_protocols_shape(error: &ApiError, response: Response) -> Response {
@@ -248,8 +262,7 @@ impl IntoResponse for ApiError {
 /// Middleware: what a layer or axum itself refused in plain text leaves in the envelope too; and where the OpenAI protocol
 /// is spoken, all of it in the protocol's own.
 pub(super) async fn envelope(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let protocol = path.starts_with("/v1/") && path != REALTIME;
+    let protocol = speaks_the_protocol(request.uri().path());
     let response = enveloped(next.run(request).await);
     match response.extensions().get::<Enveloped>().cloned() {
         Some(Enveloped(error)) if protocol => in_the_protocols_shape(&error, response),
@@ -288,7 +301,7 @@ fn enveloped(response: Response) -> Response {
 }
 
 /// serde's sentence about the sender's own input, cut to a length that can be shown.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     const MOST: usize = 240;
     let mut text: String = text.chars().take(MOST).collect();
     if text.chars().count() == MOST {
@@ -331,7 +344,7 @@ fn unread(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Opti
         return Some(ApiError::new(ErrorCode::PayloadTooLarge, "The body is too large."));
     }
     let mut causes = std::iter::successors(Some(error), |error| error.source());
-    let late = causes.any(|cause| cause.is::<tower_http::timeout::TimeoutError>());
+    let late = causes.any(|cause| cause.is::<Stalled>());
     late.then(|| ApiError::new(ErrorCode::RequestTimeout, "The body stopped arriving; send it again."))
 }
 
@@ -425,9 +438,9 @@ impl From<ProviderError> for ApiError {
             ProviderError::Cancelled => {
                 Self::new(ErrorCode::Cancelled, "The turn was cancelled before it was answered; send it again.")
             }
-            ProviderError::InvalidInput { .. } => {
-                tracing::warn!(error.reason = %error, request.id = request_id::current(), "a backend refused the input");
-                Self::new(ErrorCode::InputRefused, "The model can't take this input; make it shorter or simpler.")
+            // Rose's own sentence, also where a service stands behind the port.
+            ProviderError::InvalidInput { reason, .. } => {
+                Self::new(ErrorCode::InputRefused, format!("The model can't take this: {reason}."))
             }
             ProviderError::Timeout { .. } => {
                 tracing::error!(error.reason = %error, request.id = request_id::current(), "a backend timed out");

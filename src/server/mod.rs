@@ -1,6 +1,7 @@
 //! The only room that knows HTTP.
 
 mod access_log;
+mod body;
 mod client_address;
 mod cookie_key;
 mod error;

@@ -1,16 +1,13 @@
 //! Every route on one page, and what each request passes on its way there.
 
 use std::any::Any;
-use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::ConfigError as CsrfError;
-use tower_http::timeout::TimeoutBody;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,12 +18,10 @@ use super::routes::{
     blobs, capabilities, care, chat, health, index, me, memories, metrics, realtime, replay, schema, sessions, voice,
 };
 use super::state::Server;
-use super::{access_log, error, frontend, identity, openapi, rate_limit, request_id, security};
+use super::{access_log, body, error, frontend, identity, openapi, rate_limit, request_id, security};
 
 /// Bodies of plain JSON routes.
 const JSON_BYTES: usize = 64 * 1024;
-/// The longest pause between two pieces of a body.
-const BODY_PAUSE: Duration = Duration::from_secs(30);
 
 pub(super) fn build(server: &Server) -> Result<Router, CsrfError> {
     let schema = Schema(openapi::document(server).into());
@@ -38,7 +33,6 @@ fn inside(server: &Server, router: Router<Server>) -> Result<Router, CsrfError> 
     // Read from below: what is added last is met first. The rate limit stands at its routes, inside of the headers and
     // the log, so that a refusal has the ones and leaves a line in the other.
     Ok(frontend::with_frontend(router)
-        .layer(from_fn(pause_limit))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(security::foreign_pages(&server.config().allowed_origins)?)
         .layer(from_fn(error::envelope))
@@ -46,6 +40,7 @@ fn inside(server: &Server, router: Router<Server>) -> Result<Router, CsrfError> 
         .layer(from_fn_with_state(server.clone(), security::security_headers))
         .layer(from_fn(request_id::request_id))
         .layer(security::cors(&server.config().allowed_origins))
+        .layer(from_fn_with_state(server.clone(), body::bounded))
         .with_state(server.clone()))
 }
 
@@ -111,11 +106,6 @@ pub(super) fn routes(server: &Server) -> OpenApiRouter<Server> {
         .merge(openai)
 }
 
-/// A body that stops arriving is given up.
-async fn pause_limit(request: Request, next: Next) -> Response {
-    next.run(request.map(|body| Body::new(TimeoutBody::new(BODY_PAUSE, body)))).await
-}
-
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     // The panic hook has logged the place.
     ApiError::internal(&"a handler panicked").into_response()
@@ -123,7 +113,7 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::to_bytes;
+    use axum::body::{Body, to_bytes};
     use axum::extract::Multipart;
     use axum::http::{Request as HttpRequest, StatusCode, header};
     use axum::routing::{get, post};

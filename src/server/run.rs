@@ -11,10 +11,8 @@ use super::router;
 use super::state::Server;
 use crate::telemetry;
 
-/// How long running turns may take to finish once the server was told to stop.
-const FINISH: Duration = Duration::from_secs(30);
-/// How long they may take to notice that they were cancelled.
-const NOTICE: Duration = Duration::from_secs(3);
+/// How long what was cancelled may take to notice, and a connection without a request to close.
+const NOTICE: Duration = Duration::from_secs(2);
 /// How often measured figures are folded into their buckets.
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
 
@@ -26,8 +24,9 @@ pub enum RunError {
     Io(#[from] std::io::Error),
 }
 
-/// Serves on `listener` until `shutdown`: then accepts nothing new, lets running turns finish for 30 s, cancels those
-/// that are still running, and returns.
+/// Serves on `listener` until `shutdown`: then accepts nothing new, gives up uploads that stand still, ends connections
+/// in which nobody is being spoken to, lets running turns finish for `server.finish_seconds`, cancels those that are still
+/// running, and returns.
 ///
 /// # Errors
 /// Where the origins of the config are not origins, or the listener fails.
@@ -36,7 +35,7 @@ pub async fn run(listener: TcpListener, server: Server, shutdown: impl Future<Ou
     let stopping = server.stopping().clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(stopping.clone().cancelled_owned());
     let connections = server.connections().clone();
-    let serving = async move {
+    let serving = async {
         let ended = serving.await;
         connections.close();
         connections.wait().await;
@@ -54,14 +53,25 @@ pub async fn run(listener: TcpListener, server: Server, shutdown: impl Future<Ou
     }
     tracing::info!("stopping: running turns may finish");
     stopping.cancel();
-    if let Ok(ended) = tokio::time::timeout(FINISH, &mut serving).await {
-        return Ok(ended?);
+    let finished = async {
+        server.answering().close();
+        server.answering().wait().await;
+        connections.close();
+        connections.wait().await;
+    };
+    let finish = server.config().finish;
+    tokio::select! {
+        ended = &mut serving => return Ok(ended?),
+        // What is left has sent no whole request.
+        () = finished => {}
+        () = tokio::time::sleep(finish) => {
+            tracing::warn!(waited_seconds = finish.as_secs(), "turns are still running: they are cancelled");
+            server.turns().cancel();
+        }
     }
-    tracing::warn!(waited_seconds = FINISH.as_secs(), "turns are still running: they are cancelled");
-    server.turns().cancel();
     match tokio::time::timeout(NOTICE, &mut serving).await {
         Ok(ended) => Ok(ended?),
-        // What is left is a connection that nobody reads from: it ends with the process.
+        // What is left is a connection that nobody writes to or reads from: it ends with the process.
         Err(_) => Ok(()),
     }
 }

@@ -8,7 +8,8 @@ use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -17,9 +18,10 @@ use super::error::ApiError;
 use super::state::Server;
 use super::turn::Manner;
 use crate::app::App;
-use crate::audio::{Resampler, StreamEncoder, StreamFormat};
+use crate::audio::{Encoding, Resampler, StreamEncoder, StreamFormat, encode, samples_from_pcm16};
 use crate::conversation::sentences::Sentences;
 use crate::conversation::speakable;
+use crate::domain::audio::Clip;
 use crate::providers::ProviderError;
 use crate::providers::tts::{SpeechChunk, SpeechRequest};
 
@@ -36,6 +38,9 @@ pub(super) fn sentences(text: &str) -> VecDeque<String> {
     sentences.into()
 }
 
+/// Sound in pieces, as they are made. A piece that is an error is the last. Dropping it ends the work.
+pub(super) type Pieces = BoxStream<'static, Result<Bytes, ApiError>>;
+
 /// # Errors
 /// What the voice refuses before its first sound. Where it breaks off later, so does the answer.
 pub(super) async fn stream(
@@ -44,6 +49,35 @@ pub(super) async fn stream(
     manner: Manner,
     format: StreamFormat,
 ) -> Result<Response, ApiError> {
+    let pieces = pieces(server, sentences, manner, format).await?;
+    let heard = pieces.take_while(|piece| std::future::ready(piece.is_ok()));
+    let heard = heard.map(|piece| Ok::<_, Infallible>(piece.unwrap_or_default()));
+    Ok(([(header::CONTENT_TYPE, format.media_type())], Body::from_stream(heard)).into_response())
+}
+
+/// A WAV file that says how long it is: all of it is spoken before its first byte, so `sentences` are short.
+///
+/// # Errors
+/// What the voice refuses, or where it breaks off.
+pub(super) async fn whole_wav(
+    server: &Server,
+    sentences: VecDeque<String>,
+    manner: Manner,
+) -> Result<Response, ApiError> {
+    let samples: Vec<Bytes> = pieces(server, sentences, manner, StreamFormat::Pcm16).await?.try_collect().await?;
+    let clip = Clip::new(samples_from_pcm16(&samples.concat()), StreamEncoder::RATE);
+    let file = encode(&clip, Encoding::SyntheticWav);
+    Ok(([(header::CONTENT_TYPE, Encoding::SyntheticWav.media_type())], file).into_response())
+}
+
+/// # Errors
+/// What the voice refuses before its first sound.
+pub(super) async fn pieces(
+    server: &Server,
+    sentences: VecDeque<String>,
+    manner: Manner,
+    format: StreamFormat,
+) -> Result<Pieces, ApiError> {
     let app = Arc::clone(server.app()?);
     let encoder = StreamEncoder::new(format).map_err(|error| ApiError::internal(&error))?;
     let cancel = server.turns().child_token();
@@ -60,18 +94,15 @@ pub(super) async fn stream(
     // What can be refused is refused with a status: it shows before the first sound.
     let first = receiver.recv().await.ok_or_else(|| ApiError::internal(&"a voice ended without sound"))??;
     let guard = cancel.drop_guard();
-    let rest = ReceiverStream::new(receiver).take_while(|piece| {
-        if let Err(error) = piece {
-            tracing::warn!(error = %error, "a voice broke off while a client was listening");
-        }
-        std::future::ready(piece.is_ok())
+    let rest = ReceiverStream::new(receiver).inspect_err(|error| {
+        tracing::warn!(error = %error, "a voice broke off while a client was listening");
     });
     let pieces = futures::stream::iter([Ok(first)]).chain(rest).map(move |piece| {
         // Whoever goes away ends the work.
         let _held = &guard;
-        Ok::<_, Infallible>(piece.unwrap_or_default())
+        piece
     });
-    Ok(([(header::CONTENT_TYPE, format.media_type())], Body::from_stream(pieces)).into_response())
+    Ok(pieces.boxed())
 }
 
 struct Speech {

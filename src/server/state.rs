@@ -27,6 +27,7 @@ struct Shared {
     stopping: CancellationToken,
     turns: CancellationToken,
     connections: TaskTracker,
+    answering: TaskTracker,
 }
 
 struct Ready {
@@ -46,6 +47,7 @@ impl Server {
             stopping: CancellationToken::new(),
             turns: CancellationToken::new(),
             connections: TaskTracker::new(),
+            answering: TaskTracker::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -78,6 +80,11 @@ impl Server {
     /// The connections that stay, beyond the answer to their request.
     pub(super) fn connections(&self) -> &TaskTracker {
         &self.shared.connections
+    }
+
+    /// The requests that are being answered, until the last byte of the answer was taken.
+    pub(super) fn answering(&self) -> &TaskTracker {
+        &self.shared.answering
     }
 
     pub(super) fn cookie_key(&self) -> Result<&Key, ApiError> {

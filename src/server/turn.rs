@@ -17,6 +17,7 @@ use crate::domain::image::Image;
 use crate::domain::memory::{MemoryType, RecalledMemory};
 use crate::domain::metering::{Unit, Used};
 use crate::domain::stage::{Stage, StageTiming};
+use crate::graph::state::Calling;
 use crate::providers::ProviderError;
 use crate::providers::tts::{self, SPEEDS};
 use crate::telemetry;
@@ -32,12 +33,14 @@ pub(super) struct Asked {
 }
 
 /// How it is answered; the default is as the config says.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Manner {
     pub(super) voice: Option<String>,
     pub(super) speed: Option<f32>,
     /// What is added to the character.
     pub(super) instructions: Option<String>,
+    /// Functions that the model may call.
+    pub(super) calling: Calling,
 }
 
 impl Manner {
@@ -55,7 +58,7 @@ impl Manner {
             let message = format!("`speed` is a number from {} to {}.", SPEEDS.start(), SPEEDS.end());
             return Err(ApiError::new(ErrorCode::InvalidRequest, message));
         }
-        Ok(Self { voice, speed, instructions: None })
+        Ok(Self { voice, speed, ..Self::default() })
     }
 }
 
@@ -151,6 +154,7 @@ impl WatchedTurn {
             voice: asked.manner.voice,
             speed: asked.manner.speed.unwrap_or(app.config.tts.speed),
             instructions: asked.manner.instructions,
+            calling: asked.manner.calling,
             cancel: cancel.clone(),
         };
         let begin = Instant::now();

@@ -16,8 +16,17 @@ pub enum StoreError {
     Damaged(String),
     #[error("an embedding of width {got} in a store of width {expected}")]
     Dimension { expected: usize, got: usize },
-    #[error("embeddings of {got} in a store made with {expected}")]
+    /// Vectors of two models can't be compared.
+    #[error(
+        "the memories were embedded with {expected}, and the settings name {got}. To have {got} embed them anew, run `rose \
+         memories reembed` or set memory.reembed_at_start; to go on as before, name {expected} in the settings"
+    )]
     Model { expected: String, got: String },
+    #[error("{embedded} of {memories} memories are embedded anew; run `rose memories reembed` again")]
+    Incomplete { embedded: usize, memories: usize },
+    /// A collection that memories can't be kept in.
+    #[error("the collection {0}")]
+    Collection(String),
     /// One process at a time: two would undo each other's cleanup, and each would believe itself alone.
     #[error("another Rose is using the data folder {}; stop it first, or name another folder with --data-dir", dir.display())]
     InUse { dir: PathBuf },

@@ -16,7 +16,7 @@ pub use error::StoreError;
 pub use lock::DataDirLock;
 pub use ports::{
     Blob, BlobScope, BlobStore, CareCounts, Checkpoint, CheckpointStore, JobRunStore, MemoryChange, MemoryFilter,
-    MemoryStore, NewBlob, NewCheckpoint, NewMemory, PeopleStore, ProfileChange, SessionStore,
+    MemoryStore, NewBlob, NewCheckpoint, NewMemory, PeopleStore, ProfileChange, Reembedding, SessionStore, StoredModel,
 };
-pub use qdrant::{QdrantFault, QdrantMemories, ask_qdrant};
-pub use sqlite::SqliteStore;
+pub use qdrant::{QdrantFault, QdrantMemories, QdrantReembedding, ask_qdrant};
+pub use sqlite::{SqliteReembedding, SqliteStore};

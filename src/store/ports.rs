@@ -107,6 +107,39 @@ pub trait MemoryStore: Send + Sync {
     async fn delete_all_memories(&self, user: UserId) -> Result<usize, StoreError>;
 }
 
+/// The model that embedded what a store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredModel {
+    /// As far as the store knows its name.
+    pub model: String,
+    pub dimension: usize,
+    /// How many memories it embedded.
+    pub memories: usize,
+}
+
+/// Everybody's memories, embedded by another model in a place beside the one that answers, which it takes once all are there.
+/// What is kept outlives the process: a later one goes on from there.
+#[async_trait]
+pub trait Reembedding: Send + Sync {
+    /// The model that answers until then.
+    fn from(&self) -> &StoredModel;
+    /// How many are embedded already.
+    async fn embedded(&self) -> Result<usize, StoreError>;
+    /// At most `limit` memories that the new model has not embedded as they are now; none where all are.
+    async fn unembedded(&self, limit: usize) -> Result<Vec<Memory>, StoreError>;
+    /// Keeps the new embeddings. One whose memory is gone or says something else by now is dropped.
+    ///
+    /// # Errors
+    /// `Dimension` where one is not as wide as it was said.
+    async fn keep(&self, embedded: Vec<(Memory, Embedding)>) -> Result<(), StoreError>;
+    /// The new embeddings take the place of the old ones in one step, and these are deleted. Nothing else may use the store
+    /// meanwhile. Returns how many there are.
+    ///
+    /// # Errors
+    /// `Incomplete` where one is missing, `InUse` where a server has the data folder; nothing has changed then.
+    async fn switch(&self) -> Result<usize, StoreError>;
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewBlob {
     pub user_id: UserId,

@@ -14,6 +14,7 @@ mod comparison;
 mod conversation;
 mod doctor;
 mod embeddings;
+mod fallback;
 mod image;
 mod llm;
 mod memory;

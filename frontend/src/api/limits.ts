@@ -15,6 +15,19 @@ export const limits = {
       "maxLength": 240
     }
   },
+  "OpenAiChatRequest": {
+    "temperature": {
+      "maximum": 2
+    },
+    "top_p": {
+      "maximum": 1
+    }
+  },
+  "OpenAiTranscriptionForm": {
+    "temperature": {
+      "maximum": 1
+    }
+  },
   "SessionChange": {
     "title": {
       "minLength": 1,

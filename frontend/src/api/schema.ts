@@ -452,7 +452,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/models/{*model}": {
+    "/v1/models/{model}": {
         parameters: {
             query?: never;
             header?: never;
@@ -509,6 +509,13 @@ export interface components {
          * @description A stored recording or picture.
          */
         BlobId: string;
+        /** @enum {string} */
+        CallType: "function";
+        CalledFunction: {
+            /** @description JSON, as the model wrote it. */
+            arguments: string;
+            name: string;
+        };
         Capabilities: {
             /** @description `/v1/realtime` can tell by listening where a turn ends. */
             hands_free: boolean;
@@ -538,8 +545,10 @@ export interface components {
             unknown: components["schemas"]["UnknownFacts"];
         };
         ChatDelta: {
+            /** @description `null` where functions are called and nothing is said; in a stream, left out. */
             content?: string | null;
             role?: string | null;
+            tool_calls?: components["schemas"]["OpenAiToolCall"][];
         };
         /**
          * @description The `data` of one event; the event's name is its `type`. They come in this order, `stage` in between, and the last
@@ -634,9 +643,21 @@ export interface components {
             /** @enum {string} */
             type: "text";
         } | {
+            text: string;
+            /** @enum {string} */
+            type: "input_text";
+        } | {
+            refusal: string;
+            /** @enum {string} */
+            type: "refusal";
+        } | {
             image_url: components["schemas"]["ImageUrl"];
             /** @enum {string} */
             type: "image_url";
+        } | {
+            input_audio: components["schemas"]["InputAudio"];
+            /** @enum {string} */
+            type: "input_audio";
         };
         CountryFacts: {
             code: string;
@@ -672,14 +693,19 @@ export interface components {
         ErrorEnvelope: {
             error: components["schemas"]["ErrorBody"];
         };
-        /**
-         * @description All of them mono; `pcm` is 16-bit samples at 24 kHz.
-         * @enum {string}
-         */
-        Format: "mp3" | "opus" | "wav" | "pcm";
+        FunctionName: {
+            name: string;
+        };
+        /** @enum {string} */
+        Granularity: "segment" | "word";
         Health: {
             /** @description Some service is a deterministic stand-in without a model: what Rose says is not hers. */
             fake: boolean;
+            /**
+             * @description What the services say of the models that the settings name, asked at the start and each day; empty until they have
+             *     answered. One that is gone makes nothing unready: the next backend answers.
+             */
+            service_models: components["schemas"]["ServiceModelHealth"][];
             /**
              * @description By port: `speech_to_text`, `llm`, `text_to_speech`, `embeddings`, `voice_activity`,
              *     `store`. Empty while starting.
@@ -697,6 +723,11 @@ export interface components {
             url: string;
         };
         Input: string | string[];
+        /** @description A recording; its words are heard before the reply begins. */
+        InputAudio: {
+            /** @description Base64 of a file in any format that /v1/audio/transcriptions takes. */
+            data: string;
+        };
         LineFacts: {
             hours: string;
             languages: string[];
@@ -766,11 +797,25 @@ export interface components {
             timestamp: string;
             turn_id: components["schemas"]["TurnId"];
         };
+        /** @enum {string} */
+        ModelState: "present" | "announced" | "inactive" | "gone" | "not_known";
+        NamedTool: {
+            function: components["schemas"]["FunctionName"];
+            /** @enum {string} */
+            type: "function";
+        };
         /** @description Someone who can speak the replies. */
         OfferedVoice: {
             /** @description What they speak, as a tag of BCP 47, such as `en-US`; left out where the server doesn't know it. */
             language?: string | null;
             name: string;
+        };
+        /** @description What was heard, in seconds. */
+        OpenAiAudioUsage: {
+            /** Format: double */
+            seconds: number;
+            /** @description `duration`. */
+            type: string;
         };
         OpenAiChatCompletion: {
             choices: components["schemas"]["Choice"][];
@@ -782,20 +827,37 @@ export interface components {
             object: string;
             usage?: components["schemas"]["ChatUsage"] | null;
         };
-        /** @description What the protocol has beyond this is ignored, but for tools, which are refused. */
+        /**
+         * @description A reply to messages. `model` may have any name. Fields that are not listed are refused by name, but for `metadata`,
+         *     `safety_identifier`, `prompt_cache_key` and `prompt_cache_retention`, which change no answer.
+         */
         OpenAiChatRequest: {
+            /** Format: int64 */
             max_completion_tokens?: number | null;
+            /**
+             * Format: int64
+             * @description -1 is the usual limit.
+             */
             max_tokens?: number | null;
             messages: components["schemas"]["OpenAiMessage"][];
+            model?: string | null;
+            /**
+             * Format: int64
+             * @description 1.
+             */
             n?: number | null;
+            /** @description Left out: yes. */
+            parallel_tool_calls?: boolean | null;
+            response_format?: components["schemas"]["OpenAiResponseFormat"] | null;
             /** Format: int64 */
             seed?: number | null;
             stop?: components["schemas"]["Stop"] | null;
-            stream?: boolean;
+            stream?: boolean | null;
             stream_options?: components["schemas"]["StreamOptions"] | null;
             /** Format: float */
             temperature?: number | null;
-            tools?: Record<string, never>[] | null;
+            tool_choice?: components["schemas"]["OpenAiToolChoice"] | null;
+            tools?: components["schemas"]["OpenAiTool"][] | null;
             /** Format: float */
             top_p?: number | null;
             /**
@@ -810,12 +872,16 @@ export interface components {
             /** @description `embedding`. */
             object: string;
         };
-        /** @description What the protocol has beyond this is ignored. */
+        /** @description Texts to embed. `model` may have any name; `user` changes no answer. */
         OpenAiEmbeddingRequest: {
-            /** @description The model's own width, or nothing. */
+            /**
+             * Format: int64
+             * @description The model's own width, or nothing.
+             */
             dimensions?: number | null;
             encoding_format?: components["schemas"]["EncodingFormat"];
             input: components["schemas"]["Input"];
+            model?: string | null;
         };
         /** @description An estimate: backends don't all tell. */
         OpenAiEmbeddingUsage: {
@@ -833,7 +899,7 @@ export interface components {
         OpenAiErrorBody: {
             code: components["schemas"]["ErrorCode"];
             message: string;
-            /** @description Always empty: the message names what is wrong. */
+            /** @description The field that is wrong, where one is. */
             param?: string | null;
             /** @description `invalid_request_error`, `rate_limit_error` or `server_error`. */
             type: string;
@@ -841,6 +907,14 @@ export interface components {
         /** @description What failed requests of the OpenAI protocol answer with. */
         OpenAiErrorEnvelope: {
             error: components["schemas"]["OpenAiErrorBody"];
+        };
+        OpenAiFunction: {
+            description?: string | null;
+            /** @description Letters, digits, `_` and `-`, at most 64. */
+            name: string;
+            /** @description JSON Schema of an object. Left out: no parameters. */
+            parameters?: Record<string, never> | null;
+            strict?: boolean | null;
         };
         OpenAiImage: {
             b64_json: string;
@@ -856,9 +930,16 @@ export interface components {
             /** @description `image_generation.completed`. */
             type: string;
         };
-        /** @description What the protocol has beyond this is ignored. */
+        /** @description A picture in words. `model` may have any name; `user` changes no answer. */
         OpenAiImageRequest: {
+            model?: string | null;
+            /** Format: int64 */
             n?: number | null;
+            /**
+             * Format: int64
+             * @description 0 to 3: so many at most are sent before the picture of a stream, and none are.
+             */
+            partial_images?: number | null;
             prompt: string;
             /** @description `b64_json`; nothing is kept here that a `url` could lead to. */
             response_format?: string | null;
@@ -877,10 +958,27 @@ export interface components {
             created: number;
             data: components["schemas"]["OpenAiImage"][];
         };
+        OpenAiJsonSchema: {
+            /** @description For the model; what holds the reply is `schema`. */
+            description?: string | null;
+            /** @description Letters, digits, `_` and `-`, at most 64. */
+            name: string;
+            /** @description JSON Schema. Left out: any object. */
+            schema?: Record<string, never> | null;
+            /** @description Whether a service must keep to it to the letter; the local engine always does. */
+            strict?: boolean | null;
+        };
         OpenAiMessage: {
             content?: components["schemas"]["Content"] | null;
-            /** @description `system`, `developer`, `user` or `assistant`. */
+            /** @description Changes no answer. */
+            name?: string | null;
+            /** @description Of the assistant: taken as content where there is no other. */
+            refusal?: string | null;
             role: components["schemas"]["OpenAiRole"];
+            /** @description Of a function's result. */
+            tool_call_id?: string | null;
+            /** @description Of the assistant. */
+            tool_calls?: components["schemas"]["OpenAiToolCall"][] | null;
         };
         OpenAiModel: {
             /**
@@ -899,33 +997,113 @@ export interface components {
             /** @description `list`. */
             object: string;
         };
+        OpenAiResponseFormat: {
+            /** @enum {string} */
+            type: "text";
+        } | {
+            /** @enum {string} */
+            type: "json_object";
+        } | {
+            json_schema: components["schemas"]["OpenAiJsonSchema"];
+            /** @enum {string} */
+            type: "json_schema";
+        };
         /** @enum {string} */
-        OpenAiRole: "system" | "developer" | "user" | "assistant";
-        /** @description What the protocol has beyond this is ignored. */
+        OpenAiRole: "system" | "developer" | "user" | "assistant" | "tool";
+        /** @description The `data` of one event of `sse`. The last is `speech.audio.done`, or one with an `error` as in a refusal. */
+        OpenAiSpeechEvent: {
+            /** @description Base64. */
+            audio: string;
+            /** @enum {string} */
+            type: "speech.audio.delta";
+        } | {
+            /** @enum {string} */
+            type: "speech.audio.done";
+            usage: components["schemas"]["OpenAiSpeechUsage"];
+        };
+        /**
+         * @description All of them mono; `pcm` is 16-bit samples at 24 kHz, `aac` is AAC-LC in ADTS.
+         * @enum {string}
+         */
+        OpenAiSpeechFormat: "mp3" | "opus" | "aac" | "flac" | "wav" | "pcm";
+        /** @description A text to be spoken. `model` may have any name; the names of formats and voices may be written in any case. */
         OpenAiSpeechRequest: {
             /** @description At most 4096 characters. */
             input: string;
-            response_format?: components["schemas"]["Format"];
+            model?: string | null;
+            response_format?: components["schemas"]["OpenAiSpeechFormat"] | null;
             /**
              * Format: float
              * @description 0.25 to 4; 1 is the voice's own pace.
              */
             speed?: number | null;
+            stream_format?: components["schemas"]["OpenAiSpeechStreamFormat"] | null;
             /** @description A voice of the backend's; any other name takes its default. */
             voice?: string | null;
         };
+        /** @enum {string} */
+        OpenAiSpeechStreamFormat: "audio" | "sse";
+        /** @description Voices know no tokens: counted are the characters of `input` alone. */
+        OpenAiSpeechUsage: {
+            /** @description Characters. */
+            input_tokens: number;
+            /** @description 0: sound is not made of tokens here. */
+            output_tokens: number;
+            total_tokens: number;
+        };
+        OpenAiTool: {
+            function: components["schemas"]["OpenAiFunction"];
+            /** @enum {string} */
+            type: "function";
+        };
+        /** @description A call, of the model's to the client or of a history. */
+        OpenAiToolCall: {
+            function: components["schemas"]["CalledFunction"];
+            id: string;
+            /** @description In a stream only. */
+            index?: number | null;
+            /** @description `function`. */
+            type: components["schemas"]["CallType"];
+        };
+        OpenAiToolChoice: components["schemas"]["ToolMode"] | components["schemas"]["NamedTool"];
+        /** @description A stream's events: deltas whose texts make up the whole, then the whole. */
+        OpenAiTranscriptEvent: {
+            delta: string;
+            /** @enum {string} */
+            type: "transcript.text.delta";
+        } | {
+            text: string;
+            /** @enum {string} */
+            type: "transcript.text.done";
+            usage: components["schemas"]["OpenAiAudioUsage"];
+        };
         OpenAiTranscription: {
             text: string;
+            usage: components["schemas"]["OpenAiAudioUsage"];
         };
-        /** @description In the schema only: the fields are read one by one. What the protocol has beyond this is ignored. */
+        /** @description In the schema only: the fields are read one by one. Others are refused by name. */
         OpenAiTranscriptionForm: {
             /** Format: binary */
             file: string;
-            /** @description ISO 639-1, such as `en`; left out, the model judges. */
+            /**
+             * @description An ISO 639-1 code with or without a region, or the language's English name, in any case; `auto`, or left out: the
+             *     model judges.
+             */
             language?: string | null;
             /** @description Any name is taken. */
             model?: string | null;
+            /** @description Names and words that may come, in the recording's language. */
+            prompt?: string | null;
             response_format?: components["schemas"]["TranscriptFormat"] | null;
+            /** @description Server-sent events, segment by segment. */
+            stream?: boolean | null;
+            /**
+             * Format: float
+             * @description Left out, or 0: it begins at 0 and goes up where the words look wrong.
+             */
+            temperature?: number | null;
+            /** @description `segment`, `word` or both, with `verbose_json`. */
+            "timestamp_granularities[]"?: components["schemas"]["Granularity"][] | null;
         };
         /** @enum {string} */
         Role: "system" | "user" | "assistant";
@@ -938,6 +1116,21 @@ export interface components {
             backends: components["schemas"]["BackendHealth"][];
             model: string;
             ready: boolean;
+        };
+        ServiceModelHealth: {
+            backend: string;
+            /** @description When Rose's own default was last looked at (a day), where that is long ago. */
+            default_looked_at?: string | null;
+            /** @description The newest of its family, or what the service names in its place. */
+            instead?: string | null;
+            model: string;
+            /** @description As in `services`. */
+            port: string;
+            /** @description Why it is not known. */
+            reason?: string | null;
+            /** @description The day on which the service shuts it off, where one is named. */
+            shut_off?: string | null;
+            state: components["schemas"]["ModelState"];
         };
         SessionChange: {
             /** @description 1 to 200 characters. */
@@ -992,8 +1185,10 @@ export interface components {
         };
         Stop: string | string[];
         StreamOptions: {
-            include_usage?: boolean;
+            include_usage?: boolean | null;
         };
+        /** @enum {string} */
+        ToolMode: "auto" | "none" | "required";
         /** @enum {string} */
         TranscriptFormat: "json" | "text" | "srt" | "vtt" | "verbose_json";
         /**
@@ -1036,7 +1231,7 @@ export interface components {
         VoiceForm: {
             /**
              * Format: binary
-             * @description WAV, MP3, FLAC, Ogg/Opus, WebM/Opus or MP4/AAC, judged by its bytes.
+             * @description WAV, MP3, FLAC, Ogg, WebM/Opus, MP4/AAC, AIFF or CAF, judged by its bytes.
              */
             audio: string;
             /** @description What is spoken, one of `/api/capabilities`. Left out: as the settings say. */
@@ -1856,12 +2051,14 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The sound in the format that was asked for, or events with it */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "audio/mpeg": number[];
+                    "text/event-stream": components["schemas"]["OpenAiSpeechEvent"];
                 };
             };
             /** @description Refused or failed; the code says why */
@@ -1870,7 +2067,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
+                    "application/json": components["schemas"]["OpenAiErrorEnvelope"];
                 };
             };
         };
@@ -1896,6 +2093,7 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["OpenAiTranscription"];
                     "text/plain": string;
+                    "text/event-stream": components["schemas"]["OpenAiTranscriptEvent"];
                 };
             };
             /** @description Refused or failed; the code says why */
@@ -1904,7 +2102,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
+                    "application/json": components["schemas"]["OpenAiErrorEnvelope"];
                 };
             };
         };
@@ -1938,7 +2136,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
+                    "application/json": components["schemas"]["OpenAiErrorEnvelope"];
                 };
             };
         };
@@ -1970,7 +2168,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
+                    "application/json": components["schemas"]["OpenAiErrorEnvelope"];
                 };
             };
         };
@@ -2004,7 +2202,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
+                    "application/json": components["schemas"]["OpenAiErrorEnvelope"];
                 };
             };
         };
@@ -2032,7 +2230,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
+                    "application/json": components["schemas"]["OpenAiErrorEnvelope"];
                 };
             };
         };
@@ -2062,7 +2260,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
+                    "application/json": components["schemas"]["OpenAiErrorEnvelope"];
                 };
             };
         };

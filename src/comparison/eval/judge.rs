@@ -60,6 +60,7 @@ impl ConversationJudge {
             max_tokens: 64,
             sampling: Sampling { temperature: 0.0, repeat_penalty: 1.0, ..Sampling::default() },
             format: Some(format()),
+            tools: None,
             plain: false,
             stop: Vec::new(),
             cancel: CancellationToken::new(),
@@ -87,16 +88,17 @@ fn format() -> ReplyFormat {
         "required": Scores::NAMES,
         "additionalProperties": false,
     });
-    ReplyFormat { grammar, schema }
+    ReplyFormat::written(grammar, schema)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::providers::llm::SchemaFormat;
 
     #[test]
     fn the_grammar_names_every_score() {
-        let grammar = format().grammar;
+        let ReplyFormat::Schema(SchemaFormat { grammar: Some(grammar), .. }) = format() else { panic!("by a grammar") };
         assert!(grammar.starts_with(r#"root ::= "{\"warmth\":" [1-5] ",\"relevance\":" [1-5] ","#), "{grammar}");
         assert!(grammar.ends_with(r#"\"speech\":" [1-5] "}""#), "{grammar}");
     }

@@ -108,6 +108,7 @@ impl Stage {
                 voice: None,
                 speed: 1.0,
                 instructions: None,
+                calling: Default::default(),
                 cancel: CancellationToken::new(),
             };
             let started = Instant::now();

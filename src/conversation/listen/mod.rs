@@ -15,6 +15,7 @@ use super::{ConversationError, Delivery, Heard};
 use crate::config::TurnDetectionConfig;
 use crate::domain::audio::Clip;
 use crate::domain::ids::{SessionId, UserId};
+use crate::providers::llm::Tools;
 use stream::{Link, Stream};
 
 /// Pieces of sound that wait to be heard; who sends more waits.
@@ -31,6 +32,8 @@ pub struct Hearing {
     pub turns: Option<TurnDetectionConfig>,
     /// What is added to the character.
     pub instructions: Option<String>,
+    /// Functions that the model may call.
+    pub tools: Option<Tools>,
     /// What the person speaks, by its ISO 639-1 code; `None` is as the settings say.
     pub language: Option<String>,
     /// How the reply will be spoken; `None` where it won't be.
@@ -92,7 +95,7 @@ enum Input {
     Commit,
     Clear,
     Turns(Option<TurnDetectionConfig>),
-    Instructions(Option<String>),
+    Guidance { instructions: Option<String>, tools: Option<Tools> },
     Language(Option<String>),
     Delivery(Option<Delivery>),
 }
@@ -151,8 +154,9 @@ impl Listening {
         self.send(Input::Language(language)).await;
     }
 
-    pub async fn set_instructions(&self, instructions: Option<String>) {
-        self.send(Input::Instructions(instructions)).await;
+    /// What is added to the character, and the functions that the model may call.
+    pub async fn set_guidance(&self, instructions: Option<String>, tools: Option<Tools>) {
+        self.send(Input::Guidance { instructions, tools }).await;
     }
 
     pub async fn set_delivery(&self, delivery: Option<Delivery>) {

@@ -166,7 +166,10 @@ impl Stream {
                 self.hearing.turns = turns;
                 self.endpointer.configure(turns.unwrap_or(self.inner.turns));
             }
-            Input::Instructions(instructions) => self.hearing.instructions = instructions,
+            Input::Guidance { instructions, tools } => {
+                self.hearing.instructions = instructions;
+                self.hearing.tools = tools;
+            }
             Input::Language(language) => self.hearing.language = language,
             Input::Delivery(delivery) => self.hearing.delivery = delivery,
         }
@@ -359,10 +362,9 @@ impl Stream {
     fn request(&self, clip: Clip) -> TranscriptionRequest {
         let language = self.hearing.language.clone().or_else(|| self.inner.config.language.clone());
         TranscriptionRequest {
-            clip: Arc::new(clip),
             language,
             likely: self.inner.languages.last(self.hearing.session),
-            cancel: self.link.cancel.child_token(),
+            ..TranscriptionRequest::new(clip, self.link.cancel.child_token())
         }
     }
 
@@ -432,6 +434,7 @@ impl Stream {
             session: self.hearing.session,
             text: text.to_owned(),
             instructions: self.hearing.instructions.clone(),
+            tools: self.hearing.tools.clone(),
             delivery,
         };
         let cancel = self.link.cancel.child_token();

@@ -14,6 +14,9 @@ use crate::providers::llm::Ability;
 
 pub(super) const NAME: &str = "inject_context";
 
+/// A call and what a chat template puts around it and its result, in tokens, with room to spare.
+const CALL_TOKENS: usize = 64;
+
 pub struct InjectContext;
 
 #[async_trait]
@@ -32,7 +35,12 @@ impl Node for InjectContext {
         let text = &state.current_turn().text;
         let prompt_text = (!note.is_empty()).then(|| format!("({})\n{text}", note.join(" ")));
         state.record_message(prompt_text);
-        prompt::fit(state, &ports.character, ports.llm.as_ref(), ports.settings.max_reply_tokens);
+        let calling = &state.current_turn().calling;
+        let tools = calling.tools.as_ref().map_or(0, |tools| ports.llm.count_tokens(&tools.to_json().to_string()));
+        let exchange = calling.exchange.iter();
+        let exchange: usize = exchange.map(|message| ports.llm.count_tokens(&message.text) + CALL_TOKENS).sum();
+        let kept_free = ports.settings.max_reply_tokens + tools + exchange;
+        prompt::fit(state, &ports.character, ports.llm.as_ref(), kept_free);
         Ok(EngineTiming::default())
     }
 }

@@ -19,7 +19,7 @@ use crate::graph::node::{Context, Node, Ports, Settings};
 use crate::graph::prompt;
 use crate::graph::state::State;
 use crate::providers::ProviderError;
-use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationRequest, Usage};
+use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationRequest, ToolCall, Usage};
 
 use super::answer_danger::answer;
 use super::check_danger::watch;
@@ -62,6 +62,13 @@ impl Node for Respond {
                 return Ok(spent);
             }
             usable = tried.usable;
+            if !tried.calls.is_empty() {
+                // The answer comes when the results are there.
+                state.current_turn_mut().calling.calls = tried.calls;
+                let said = context.listener.deliver().await;
+                state.record_reply(said, (context.ports.clock)().timestamp());
+                return Ok(spent);
+            }
             if usable || context.cancel.is_cancelled() {
                 break;
             }
@@ -131,6 +138,7 @@ async fn prompt_with_images(state: &State, ports: &Ports) -> Result<Vec<ChatMess
             }
         }
     }
+    messages.extend(state.current_turn().calling.exchange.iter().cloned());
     Ok(messages)
 }
 
@@ -148,6 +156,7 @@ pub fn request(
         sampling: settings.sampling,
         prefix: None,
         format: None,
+        tools: state.turn.as_ref().and_then(|turn| turn.calling.tools.clone()),
         plain: true,
         stop: vec!["\nPerson:".into(), "\nUser:".into()],
         cancel,
@@ -158,9 +167,10 @@ pub fn request(
 pub fn grounds(state: &State, ports: &Ports) -> Grounds {
     let told = state.entries.iter().filter(|entry| entry.message.role == Role::User && !entry.hidden);
     let turn = state.current_turn();
+    let results = turn.calling.exchange.iter().map(|message| message.text.as_str());
     let recent = if asks_to_repeat(&turn.text) { 0 } else { RECENT_REPLIES };
     ports.character.guardrail.grounds(&Basis {
-        told: told.map(|entry| entry.message.text.as_str()).collect(),
+        told: told.map(|entry| entry.message.text.as_str()).chain(results).collect(),
         remembered: turn.memories.iter().map(|memory| memory.text.as_str()).collect(),
         // The message that is answered stands in the entries too.
         acquainted: state.entries.len() > 1 || !turn.memories.is_empty(),
@@ -181,6 +191,7 @@ struct Tried {
     timing: EngineTiming,
     /// Any of it could be said.
     usable: bool,
+    calls: Vec<ToolCall>,
     /// Nothing of it was said: the message speaks of danger.
     alarm: Option<Alarm>,
 }
@@ -208,24 +219,26 @@ async fn attempt_reply(
         context.listener.generated(usage);
     }
     if outcome.alarm.is_some() {
-        return Ok(Tried { timing, usable: false, alarm: outcome.alarm });
+        return Ok(Tried { timing, usable: false, calls: Vec::new(), alarm: outcome.alarm });
     }
     let usable = context.listener.end_reply(outcome.whole).await;
+    let calls = outcome.calls;
     match outcome.failed {
         Some(error) if !usable => Err(error.into()),
         Some(error) => {
             warn!(error = %error, "the reply broke off; what was said of it stands");
             let line = Lines::fresh(&context.ports.character.lines.broke_off, &[]);
             context.listener.recite(line, line).await;
-            Ok(Tried { timing, usable, alarm: None })
+            Ok(Tried { timing, usable, calls: Vec::new(), alarm: None })
         }
-        None => Ok(Tried { timing, usable, alarm: None }),
+        None => Ok(Tried { timing, usable, calls, alarm: None }),
     }
 }
 
 #[derive(Default)]
 struct Outcome {
     usage: Option<Usage>,
+    calls: Vec<ToolCall>,
     /// The model ended of itself.
     whole: bool,
     failed: Option<ProviderError>,
@@ -248,7 +261,7 @@ async fn generate(
         Err(ProviderError::Cancelled) => return Outcome::default(),
         Err(error) => return Outcome { failed: Some(error), alarm: verdict().await, ..Outcome::default() },
     };
-    let mut first = true;
+    let (mut first, mut calls) = (true, Vec::new());
     while let Some(delta) = stream.next().await {
         match delta {
             Ok(Delta::Text(text)) => {
@@ -265,14 +278,26 @@ async fn generate(
                     enough.cancel();
                 }
             }
+            Ok(Delta::Call(call)) => {
+                if std::mem::take(&mut first)
+                    && let Some(alarm) = verdict().await
+                {
+                    enough.cancel();
+                    return Outcome { alarm: Some(alarm), ..Outcome::default() };
+                }
+                calls.push(call);
+            }
             // Nothing of it was said yet, so the next backend answers as if it had been the first.
-            Ok(Delta::Again) if context.listener.said().is_empty() => context.listener.begin_reply(grounds()),
+            Ok(Delta::Again) if context.listener.said().is_empty() => {
+                calls.clear();
+                context.listener.begin_reply(grounds());
+            }
             Ok(Delta::Again) => break,
             Ok(Delta::Done(usage)) => {
-                let whole = usage.finish == Finish::Stop;
+                let whole = matches!(usage.finish, Finish::Stop | Finish::Calls);
                 // A reply without a word is judged too.
                 let alarm = if first { verdict().await } else { None };
-                return Outcome { usage: Some(usage), whole, failed: None, alarm };
+                return Outcome { usage: Some(usage), calls, whole, failed: None, alarm };
             }
             Err(_) if enough.is_cancelled() => return Outcome::default(),
             Err(error) => {

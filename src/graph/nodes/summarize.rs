@@ -98,6 +98,7 @@ async fn write(
         sampling: Sampling { temperature: 0.0, ..ports.settings.sampling },
         prefix: None,
         format: None,
+        tools: None,
         plain: true,
         stop: Vec::new(),
         cancel,

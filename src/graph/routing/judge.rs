@@ -64,7 +64,7 @@ fn format() -> ReplyFormat {
         "required": ["asks_for"],
         "additionalProperties": false,
     });
-    ReplyFormat { grammar: format!("root ::= {}", answers.join(" | ")), schema }
+    ReplyFormat::written(format!("root ::= {}", answers.join(" | ")), schema)
 }
 
 impl RouteJudge {
@@ -104,6 +104,7 @@ impl RouteJudge {
             max_tokens: MOST_TOKENS,
             sampling: Sampling { temperature: 0.0, repeat_penalty: 1.0, ..Sampling::default() },
             format,
+            tools: None,
             plain: false,
             stop: Vec::new(),
             cancel,

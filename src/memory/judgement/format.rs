@@ -44,7 +44,7 @@ pub(super) fn notes(english: bool) -> ReplyFormat {
         "required": ["type", "text"],
         "additionalProperties": false,
     });
-    ReplyFormat { grammar: grammar.join("\n"), schema: object(&json!({"notes": {"type": "array", "items": note}})) }
+    ReplyFormat::written(grammar.join("\n"), object(&json!({"notes": {"type": "array", "items": note}})))
 }
 
 /// A text that is no sentence is left out.
@@ -90,7 +90,7 @@ pub(super) fn matter(notes: usize) -> ReplyFormat {
         "note": {"type": "integer", "enum": (0..=notes).collect::<Vec<_>>()},
         "relation": {"type": "string", "enum": ["same", "changed", "none"]},
     }));
-    ReplyFormat { grammar: grammar.join("\n"), schema }
+    ReplyFormat::written(grammar.join("\n"), schema)
 }
 
 pub(super) fn read_matter(answer: &str, known: &[RecalledMemory]) -> Result<Relation, String> {
@@ -138,7 +138,7 @@ pub(super) fn numbers(notes: usize) -> ReplyFormat {
     let schema = object(&json!({
         "notes": {"type": "array", "items": {"type": "integer", "enum": (1..=notes).collect::<Vec<_>>()}},
     }));
-    ReplyFormat { grammar: grammar.join("\n"), schema }
+    ReplyFormat::written(grammar.join("\n"), schema)
 }
 
 pub(super) fn read_numbers(answer: &str, known: &[Memory]) -> Result<Vec<MemoryId>, String> {

@@ -158,6 +158,7 @@ impl Judge {
             max_tokens: MOST_TOKENS,
             sampling: Sampling { temperature: 0.0, repeat_penalty: 1.0, ..Sampling::default() },
             format,
+            tools: None,
             plain: false,
             stop: Vec::new(),
             cancel,

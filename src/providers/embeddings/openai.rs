@@ -32,9 +32,8 @@ pub struct OpenAiEmbedder {
 impl OpenAiEmbedder {
     /// # Errors
     /// `Failed` where the machine's TLS can't be set up.
-    pub fn new(backend: &'static str, config: &RemoteEmbeddingsConfig) -> Result<Self, ProviderError> {
-        // Nothing stands in for it: embeddings of two models can't be compared.
-        let service = Service::new(backend, &config.api, Place::Last)?;
+    pub fn new(backend: &'static str, config: &RemoteEmbeddingsConfig, place: Place) -> Result<Self, ProviderError> {
+        let service = Service::new(backend, &config.api, place)?;
         Ok(Self { service, dimension: config.dimension, max_chars: config.max_chars })
     }
 

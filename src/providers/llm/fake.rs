@@ -11,7 +11,10 @@ use futures::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::stop::{Scanned, StopScanner};
-use super::{Ability, ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, Usage};
+use super::{
+    Ability, ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, ToolCall, ToolChoice,
+    Usage,
+};
 use crate::config::FakeLlmConfig;
 use crate::domain::ids::SessionId;
 use crate::domain::message::Role;
@@ -90,7 +93,8 @@ impl LanguageModel for FakeLanguageModel {
         let prompt = self.prompt(&request)?;
         let place = self.place()?;
         let cached = remember(&self.cache, request.session, &prompt);
-        let reply = reply_to(&request.messages);
+        let call = call_of(&request);
+        let reply = if call.is_some() { String::new() } else { reply_to(&request.messages) };
         let mut words: VecDeque<String> = reply.split_inclusive(' ').map(str::to_owned).collect();
         let room = self.config.context_tokens - prompt.len();
         let limit = request.max_tokens.min(room);
@@ -106,6 +110,7 @@ impl LanguageModel for FakeLanguageModel {
                 timing: EngineTiming::default(),
             },
             words,
+            call,
             stops: StopScanner::new(&request.stop),
             started: Instant::now(),
             said: prompt,
@@ -127,6 +132,7 @@ impl LanguageModel for FakeLanguageModel {
 /// A reply on its way.
 struct Generation {
     words: VecDeque<String>,
+    call: Option<ToolCall>,
     stops: StopScanner,
     usage: Usage,
     started: Instant,
@@ -143,6 +149,11 @@ impl Generation {
         loop {
             if self.request.cancel.is_cancelled() {
                 return self.done(Finish::Cancelled);
+            }
+            if let Some(call) = self.call.take() {
+                self.usage.completion_tokens += 1;
+                self.usage.finish = Finish::Calls;
+                return Some((Ok(Delta::Call(call)), Some(self)));
             }
             let Some(word) = self.words.pop_front() else {
                 let rest = self.stops.finish();
@@ -205,6 +216,21 @@ fn remember(cache: &Mutex<PrefixCache>, session: Option<SessionId>, tokens: &[u6
         cache.sessions.pop_front();
     }
     before.iter().zip(tokens).take_while(|(a, b)| a == b).count()
+}
+
+/// Calls the function that it must, or that the person names, with their words as `text`; not where a result came last.
+fn call_of(request: &GenerationRequest) -> Option<ToolCall> {
+    let tools = request.tools.as_ref()?;
+    let last = request.messages.last().filter(|message| message.answers.is_none())?;
+    let tool = match &tools.choice {
+        ToolChoice::Never => None,
+        ToolChoice::Auto => tools.offered.iter().find(|tool| last.text.contains(&tool.name)),
+        ToolChoice::Required => tools.offered.first(),
+        ToolChoice::Named(name) => tools.offered.iter().find(|tool| tool.name == *name),
+    };
+    let arguments = serde_json::json!({"text": last.text}).to_string();
+    let id = format!("call_{}", request.messages.len());
+    Some(ToolCall { id, name: tool?.name.clone(), arguments })
 }
 
 /// Two spoken sentences; the second counts the pictures, or changes with the number of the person's messages.

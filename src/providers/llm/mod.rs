@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{Stream, StreamExt};
+use serde::Serialize;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{BackendStatus, BuildError, Description, Place, ProviderError};
@@ -217,11 +219,25 @@ pub struct ChatMessage {
     pub text: String,
     /// Only vision models take them.
     pub images: Vec<Image>,
+    /// Functions that the assistant called in this message.
+    pub calls: Vec<ToolCall>,
+    /// Of a function's result: the id of the call that it answers.
+    pub answers: Option<String>,
 }
 
 impl ChatMessage {
     pub fn new(role: Role, text: impl Into<String>) -> Self {
-        Self { role, text: text.into(), images: Vec::new() }
+        Self { role, text: text.into(), images: Vec::new(), calls: Vec::new(), answers: None }
+    }
+
+    /// What a function answered to the call of that id.
+    pub fn tool_result(call_id: String, text: impl Into<String>) -> Self {
+        Self { answers: Some(call_id), ..Self::new(Role::User, text) }
+    }
+
+    /// The name that chat templates and the OpenAI protocol use.
+    pub fn role_name(&self) -> &'static str {
+        if self.answers.is_some() { "tool" } else { self.role.as_str() }
     }
 }
 
@@ -236,15 +252,95 @@ pub enum Ability {
     Strong,
 }
 
-/// What a reply must look like, for each kind of backend. Both must allow the same.
+/// What a reply must look like.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ReplyFormat {
-    /// GBNF with the rule `root`, for the local engine:
+pub enum ReplyFormat {
+    /// Any JSON object.
+    Object,
+    Schema(SchemaFormat),
+}
+
+/// <https://platform.openai.com/docs/guides/structured-outputs>
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchemaFormat {
+    pub name: String,
+    /// JSON Schema.
+    pub schema: Value,
+    /// Whether a service must keep to it to the letter; the local engine always does.
+    pub strict: bool,
+    /// GBNF with the rule `root`, which allows the same, where the local engine is not to make its own of the schema:
     /// <https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md>.
-    pub grammar: String,
-    /// JSON Schema of an object, for services:
-    /// <https://platform.openai.com/docs/guides/structured-outputs>.
-    pub schema: serde_json::Value,
+    pub grammar: Option<String>,
+}
+
+impl ReplyFormat {
+    /// Of a question whose grammar is written by hand: as few tokens as can be.
+    pub fn written(grammar: impl Into<String>, schema: Value) -> Self {
+        Self::Schema(SchemaFormat { name: "reply".into(), schema, strict: true, grammar: Some(grammar.into()) })
+    }
+}
+
+/// A function that the model may ask its caller to run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Tool {
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// JSON Schema of an object.
+    pub parameters: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strict: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ToolChoice {
+    /// The model decides.
+    Auto,
+    /// Words alone, though the functions are known.
+    Never,
+    /// At least one.
+    Required,
+    Named(String),
+}
+
+/// <https://platform.openai.com/docs/guides/function-calling>
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tools {
+    pub offered: Vec<Tool>,
+    pub choice: ToolChoice,
+    /// Whether one reply may hold several calls.
+    pub parallel: bool,
+}
+
+impl Tools {
+    /// As the OpenAI protocol lists them.
+    pub fn to_json(&self) -> Value {
+        self.offered.iter().map(|tool| json!({"type": "function", "function": tool})).collect()
+    }
+}
+
+/// A function that the model wants run.
+#[derive(Clone, PartialEq)]
+pub struct ToolCall {
+    pub id: String,
+    pub name: String,
+    /// JSON, as the model wrote it.
+    pub arguments: String,
+}
+
+/// Shows which function it is, not what is asked of it.
+impl std::fmt::Debug for ToolCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ToolCall({}, {} bytes)", self.name, self.arguments.len())
+    }
+}
+
+impl ToolCall {
+    /// As the OpenAI protocol writes it.
+    pub fn to_json(&self) -> Value {
+        let function = json!({"name": self.name, "arguments": self.arguments});
+        json!({"id": self.id, "type": "function", "function": function})
+    }
 }
 
 #[derive(Clone)]
@@ -259,12 +355,22 @@ pub struct GenerationRequest {
     pub sampling: Sampling,
     /// Backends that can't constrain their output answer `InvalidInput`.
     pub format: Option<ReplyFormat>,
+    /// Backends that can't call functions answer `InvalidInput`.
+    pub tools: Option<Tools>,
     /// The reply is to be spoken: no brackets, asterisks and other marks of markup. Backends that can't see to it while
     /// they write leave it to whoever makes the text speakable.
     pub plain: bool,
     /// Generation ends before any of these; they are not part of the text.
     pub stop: Vec<String>,
     pub cancel: CancellationToken,
+}
+
+impl GenerationRequest {
+    /// Functions are offered, or stand in the messages.
+    pub fn speaks_of_tools(&self) -> bool {
+        let in_messages = |message: &ChatMessage| !message.calls.is_empty() || message.answers.is_some();
+        self.tools.is_some() || self.messages.iter().any(in_messages)
+    }
 }
 
 /// How the next token is drawn.
@@ -291,6 +397,8 @@ impl Default for Sampling {
 #[derive(Clone, PartialEq)]
 pub enum Delta {
     Text(String),
+    /// Whole, when the model has written it.
+    Call(ToolCall),
     /// The backend broke off, and the next one is about to answer anew: what came before is no part of the reply. Who has
     /// said some of it already drops the stream.
     Again,
@@ -312,6 +420,8 @@ pub struct Usage {
 pub enum Finish {
     /// The model ended its reply, or a stop text came.
     Stop,
+    /// It waits for the functions that it called.
+    Calls,
     /// `max_tokens` or the context was used up.
     Length,
     Cancelled,
@@ -321,18 +431,23 @@ pub enum Finish {
 #[derive(Clone, PartialEq)]
 pub struct Generation {
     pub text: String,
+    pub calls: Vec<ToolCall>,
     pub usage: Usage,
 }
 
 /// # Errors
 /// The stream's own, or `Failed` where it ended without [`Delta::Done`].
 pub async fn collect(backend: &'static str, mut stream: GenerationStream) -> Result<Generation, ProviderError> {
-    let mut text = String::new();
+    let (mut text, mut calls) = (String::new(), Vec::new());
     while let Some(delta) = stream.next().await {
         match delta? {
             Delta::Text(piece) => text.push_str(&piece),
-            Delta::Again => text.clear(),
-            Delta::Done(usage) => return Ok(Generation { text, usage }),
+            Delta::Call(call) => calls.push(call),
+            Delta::Again => {
+                text.clear();
+                calls.clear();
+            }
+            Delta::Done(usage) => return Ok(Generation { text, calls, usage }),
         }
     }
     Err(ProviderError::Failed { backend, reason: "the reply broke off".into() })

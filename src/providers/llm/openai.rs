@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::thoughts::ThoughtFilter;
-use super::{ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, Usage};
+use super::{
+    ChatMessage, Delta, Finish, GenerationRequest, GenerationStream, LanguageModel, ReplyFormat, SchemaFormat,
+    ToolCall, ToolChoice, Usage,
+};
 use crate::config::RemoteLlmConfig;
 use crate::domain::metering::Unit;
 use crate::domain::stage::EngineTiming;
@@ -30,6 +33,10 @@ const CHARS_PER_TOKEN: usize = 3;
 
 /// The protocol takes no more.
 const MOST_STOPS: usize = 4;
+
+/// What a service may call in one reply.
+const MOST_CALLS: usize = 128;
+const CALL_BYTES: usize = 256 * 1024;
 
 pub struct OpenAiLanguageModel {
     service: Arc<Service>,
@@ -70,8 +77,17 @@ impl OpenAiLanguageModel {
             body["seed"] = seed.into();
         }
         if let Some(format) = &request.format {
-            let schema = json!({"name": "reply", "strict": true, "schema": format.schema});
-            body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
+            body["response_format"] = response_format(format);
+        }
+        if let Some(tools) = &request.tools {
+            body["tools"] = tools.to_json();
+            body["tool_choice"] = match &tools.choice {
+                ToolChoice::Auto => "auto".into(),
+                ToolChoice::Never => "none".into(),
+                ToolChoice::Required => "required".into(),
+                ToolChoice::Named(name) => json!({"type": "function", "function": {"name": name}}),
+            };
+            body["parallel_tool_calls"] = tools.parallel.into();
         }
         if !request.stop.is_empty() {
             body["stop"] = request.stop.iter().take(MOST_STOPS).cloned().collect();
@@ -89,16 +105,32 @@ impl OpenAiLanguageModel {
     }
 }
 
+fn response_format(format: &ReplyFormat) -> Value {
+    match format {
+        ReplyFormat::Object => json!({"type": "json_object"}),
+        ReplyFormat::Schema(SchemaFormat { name, schema, strict, .. }) => {
+            json!({"type": "json_schema", "json_schema": {"name": name, "strict": strict, "schema": schema}})
+        }
+    }
+}
+
 fn message(message: &ChatMessage) -> Value {
     if message.images.is_empty() {
-        return json!({"role": message.role.as_str(), "content": message.text});
+        let mut written = json!({"role": message.role_name(), "content": message.text});
+        if let Some(id) = &message.answers {
+            written["tool_call_id"] = id.as_str().into();
+        }
+        if !message.calls.is_empty() {
+            written["tool_calls"] = message.calls.iter().map(ToolCall::to_json).collect();
+        }
+        return written;
     }
     let mut parts = vec![json!({"type": "text", "text": message.text})];
     for image in &message.images {
         let url = format!("data:{};base64,{}", image.format.media_type(), STANDARD.encode(&image.bytes));
         parts.push(json!({"type": "image_url", "image_url": {"url": url}}));
     }
-    json!({"role": message.role.as_str(), "content": parts})
+    json!({"role": message.role_name(), "content": parts})
 }
 
 #[async_trait]
@@ -158,6 +190,7 @@ impl LanguageModel for OpenAiLanguageModel {
             most_pieces: reasons.then_some(request.max_tokens),
             thoughts: ThoughtFilter::default(),
             pieces: 0,
+            calls: Vec::new(),
             said: false,
             served,
             finished: false,
@@ -166,7 +199,7 @@ impl LanguageModel for OpenAiLanguageModel {
         Ok(Box::pin(futures::stream::unfold(Some(reading), |reading| async move {
             let mut reading = reading?;
             let item = reading.next().await;
-            let more = matches!(item, Ok(Delta::Text(_)));
+            let more = matches!(item, Ok(Delta::Text(_) | Delta::Call(_)));
             Some((item, more.then_some(reading)))
         })))
     }
@@ -187,6 +220,8 @@ struct Reading {
     thoughts: ThoughtFilter,
     /// Of text that came: about as many as tokens, should the service not tell them.
     pieces: usize,
+    /// As far as they have come: they are passed on whole, at the end.
+    calls: Vec<PartialCall>,
     /// Whether any of it is an answer.
     said: bool,
     /// With the model that really answers.
@@ -235,7 +270,16 @@ impl Reading {
             let Some(choice) = chunk.choices.into_iter().next() else { continue };
             if let Some(reason) = choice.finish_reason {
                 self.finished = true;
-                self.usage.finish = if reason == "length" { Finish::Length } else { Finish::Stop };
+                self.usage.finish = match reason.as_str() {
+                    "length" => Finish::Length,
+                    "tool_calls" => Finish::Calls,
+                    _ => Finish::Stop,
+                };
+            }
+            for part in choice.delta.tool_calls.into_iter().flatten() {
+                if !self.take_part(part) {
+                    return Err(self.failed("the reply calls more than was asked for"));
+                }
             }
             // What it reasons stands in fields of its own, which nobody reads.
             let Some(text) = choice.delta.content.filter(|text| !text.is_empty()) else { continue };
@@ -252,6 +296,25 @@ impl Reading {
         }
     }
 
+    /// `false` where the calls grow out of bounds.
+    fn take_part(&mut self, part: CallDelta) -> bool {
+        let CallDelta { index, id, function } = part;
+        // Services that send each call whole may leave the index out.
+        let at = index.unwrap_or(self.calls.len());
+        if at >= MOST_CALLS || at > self.calls.len() {
+            return false;
+        }
+        if at == self.calls.len() {
+            self.calls.push(PartialCall::default());
+        }
+        let call = &mut self.calls[at];
+        call.id.push_str(&id.unwrap_or_default());
+        let function = function.unwrap_or_default();
+        call.name.push_str(&function.name.unwrap_or_default());
+        call.arguments.push_str(&function.arguments.unwrap_or_default());
+        call.id.len() + call.name.len() + call.arguments.len() <= CALL_BYTES
+    }
+
     /// The service says that this was all. A reply of reasoning alone is none: the next backend may do better.
     fn end(&mut self) -> Result<Delta, ProviderError> {
         let rest = self.thoughts.finish();
@@ -260,6 +323,18 @@ impl Reading {
             self.finished = true;
             self.said = true;
             return Ok(Delta::Text(rest));
+        }
+        if !self.calls.is_empty() {
+            let PartialCall { id, name, arguments } = self.calls.remove(0);
+            if name.is_empty() {
+                return Err(self.failed("the reply calls a function without a name"));
+            }
+            self.finished = true;
+            self.said = true;
+            // Some services end such a reply with "stop".
+            self.usage.finish = if self.usage.finish == Finish::Stop { Finish::Calls } else { self.usage.finish };
+            let arguments = if arguments.trim().is_empty() { "{}".into() } else { arguments };
+            return Ok(Delta::Call(ToolCall { id, name, arguments }));
         }
         if self.said {
             return Ok(self.done(self.usage.finish));
@@ -324,6 +399,27 @@ struct Choice {
 #[derive(Default, Deserialize)]
 struct Content {
     content: Option<String>,
+    tool_calls: Option<Vec<CallDelta>>,
+}
+
+#[derive(Deserialize)]
+struct CallDelta {
+    index: Option<usize>,
+    id: Option<String>,
+    function: Option<FunctionDelta>,
+}
+
+#[derive(Default, Deserialize)]
+struct FunctionDelta {
+    name: Option<String>,
+    arguments: Option<String>,
+}
+
+#[derive(Default)]
+struct PartialCall {
+    id: String,
+    name: String,
+    arguments: String,
 }
 
 #[derive(Deserialize)]

@@ -71,7 +71,7 @@ impl LanguageModel for Ordered {
         Ok(Box::pin(futures::stream::unfold(Some(answering), |answering| async move {
             let mut answering = answering?;
             let item = answering.next().await?;
-            let more = matches!(item, Ok(Delta::Text(_) | Delta::Again));
+            let more = matches!(item, Ok(Delta::Text(_) | Delta::Call(_) | Delta::Again));
             Some((item, more.then_some(answering)))
         })))
     }

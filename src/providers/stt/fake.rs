@@ -72,7 +72,7 @@ impl SpeechToText for FakeSpeechToText {
         };
         let segments = match text.is_empty() {
             true => Vec::new(),
-            false => vec![Segment { start: Duration::ZERO, end, text: text.clone() }],
+            false => vec![Segment::new(Duration::ZERO, end, text.clone())],
         };
         Ok(Transcription { text, language: request.language, segments, timing })
     }

@@ -1,17 +1,22 @@
 //! Speech-to-text: a clip in, its words out.
 
 mod fake;
+mod languages;
 mod openai;
 mod ordered;
 #[cfg(feature = "stt-whisper")]
 mod trim;
 #[cfg(feature = "stt-whisper")]
 mod whisper;
+#[cfg(feature = "stt-whisper")]
+mod windows;
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::vad::VoiceActivityDetector;
@@ -22,6 +27,7 @@ use crate::domain::stage::EngineTiming;
 use crate::weights::ModelStore;
 
 pub use fake::FakeSpeechToText;
+pub use languages::language_code;
 pub use openai::OpenAiSpeechToText;
 pub use ordered::Ordered;
 #[cfg(feature = "stt-whisper")]
@@ -36,11 +42,18 @@ pub trait SpeechToText: Send + Sync {
         vec![BackendStatus::of_engine(self.describe())]
     }
 
-    /// Whether clips may be said to be in this language, by its ISO 639-1 code.
-    fn knows_language(&self, code: &str) -> bool {
-        code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_lowercase())
+    /// The languages that clips may be said to be in, by the codes of [`language_code`].
+    fn languages(&self) -> Vec<&'static str> {
+        languages::CODES.iter().map(|(code, _)| *code).collect()
     }
 
+    fn knows_language(&self, code: &str) -> bool {
+        self.languages().contains(&code)
+    }
+
+    /// Clips of any length. Segments go out by [`TranscriptionRequest::heard`] as soon as they are certain, where the
+    /// backend hears a long clip piece by piece; all of them are in the answer too.
+    ///
     /// # Errors
     /// `InvalidInput` where the clip is not at [`SampleRate::SPEECH`](crate::domain::audio::SampleRate::SPEECH) or the
     /// language is unknown, else as [`ProviderError`].
@@ -55,7 +68,31 @@ pub struct TranscriptionRequest {
     pub language: Option<String>,
     /// Where the model judges: what the conversation was heard in before, which is listened for first.
     pub likely: Option<String>,
+    /// Names and words that may come, in the clip's language: the model leans towards them.
+    pub prompt: Option<String>,
+    /// How freely the model guesses, 0 to 1; `None` begins at 0 and goes up where its words look wrong.
+    pub temperature: Option<f32>,
+    /// Whether the times of single words are wanted too, where the backend tells them.
+    pub words: bool,
+    /// Told of segments before the whole is heard.
+    pub heard: Option<mpsc::UnboundedSender<Segment>>,
     pub cancel: CancellationToken,
+}
+
+impl TranscriptionRequest {
+    /// Of a 16 kHz mono clip, with nothing known of it.
+    pub fn new(clip: impl Into<Arc<Clip>>, cancel: CancellationToken) -> Self {
+        Self {
+            clip: clip.into(),
+            language: None,
+            likely: None,
+            prompt: None,
+            temperature: None,
+            words: false,
+            heard: None,
+            cancel,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq)]
@@ -73,6 +110,48 @@ pub struct Segment {
     pub start: Duration,
     pub end: Duration,
     pub text: String,
+    /// Empty where they were not wanted, or the backend tells none.
+    pub words: Vec<Word>,
+    /// How the model came to it, where the backend tells.
+    pub details: Option<SegmentDetails>,
+}
+
+impl Segment {
+    pub fn new(start: Duration, end: Duration, text: String) -> Self {
+        Self { start, end, text, words: Vec::new(), details: None }
+    }
+
+    /// Of the text's bytes to what zlib makes of them, as Whisper measures repetition; 0 where there is no text.
+    pub fn compression_ratio(&self) -> f32 {
+        if self.text.is_empty() {
+            return 0.0;
+        }
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        let packed = packed.write_all(self.text.as_bytes()).and_then(|()| packed.finish());
+        packed.map_or(0.0, |packed| self.text.len() as f32 / packed.len() as f32)
+    }
+}
+
+#[derive(Clone, PartialEq)]
+pub struct Word {
+    pub start: Duration,
+    pub end: Duration,
+    /// With the punctuation behind it.
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SegmentDetails {
+    /// Where in the clip the window begins that it was heard in.
+    pub window: Duration,
+    /// The model's tokens of text.
+    pub tokens: Vec<i32>,
+    /// It was written at.
+    pub temperature: f32,
+    /// Mean of the tokens' natural logarithms of probability.
+    pub mean_log_probability: f32,
+    /// 0 to 1, of the window.
+    pub no_speech_probability: f32,
 }
 
 impl std::fmt::Debug for Transcription {

@@ -29,8 +29,8 @@ impl SpeechToText for Ordered {
         std::iter::once(&self.first).chain(&self.rest).flat_map(|backend| backend.backends()).collect()
     }
 
-    fn knows_language(&self, code: &str) -> bool {
-        self.first.knows_language(code)
+    fn languages(&self) -> Vec<&'static str> {
+        self.first.languages()
     }
 
     async fn transcribe(&self, request: TranscriptionRequest) -> Result<Transcription, ProviderError> {

@@ -18,7 +18,12 @@ pub(super) enum ClientEvent {
     #[serde(rename = "input_audio_buffer.clear")]
     Clear,
     #[serde(rename = "conversation.item.create")]
-    ItemCreate { item: NewItem },
+    ItemCreate {
+        item: NewItem,
+        /// `root` is the start; left out, it is the end.
+        #[serde(default)]
+        previous_item_id: Option<String>,
+    },
     #[serde(rename = "conversation.item.truncate")]
     ItemTruncate { item_id: String, audio_end_ms: u64 },
     #[serde(rename = "conversation.item.retrieve")]
@@ -59,6 +64,7 @@ pub(super) struct SessionUpdate {
     /// In the beta: `modalities`.
     #[serde(alias = "modalities")]
     pub(super) output_modalities: Option<Vec<String>>,
+    #[serde(deserialize_with = "or_nothing")]
     pub(super) audio: AudioUpdate,
     /// The beta's.
     pub(super) voice: Option<Value>,
@@ -66,12 +72,17 @@ pub(super) struct SessionUpdate {
     pub(super) output_audio_format: Option<String>,
     #[serde(deserialize_with = "given")]
     pub(super) turn_detection: Option<Option<TurnDetectionUpdate>>,
+    pub(super) tools: Option<Vec<Value>>,
+    pub(super) tool_choice: Option<Value>,
+    pub(super) parallel_tool_calls: Option<bool>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct AudioUpdate {
+    #[serde(deserialize_with = "or_nothing")]
     pub(super) input: InputUpdate,
+    #[serde(deserialize_with = "or_nothing")]
     pub(super) output: OutputUpdate,
 }
 
@@ -116,6 +127,8 @@ pub(super) struct TurnDetectionUpdate {
     pub(super) silence_duration_ms: Option<u64>,
     pub(super) create_response: Option<bool>,
     pub(super) interrupt_response: Option<bool>,
+    /// Of `semantic_vad`.
+    pub(super) eagerness: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -127,7 +140,12 @@ pub(super) struct NewItem {
     #[serde(default)]
     pub(super) role: Option<String>,
     #[serde(default)]
-    pub(super) content: Vec<NewContent>,
+    pub(super) content: Option<Vec<NewContent>>,
+    /// Of a function's result.
+    #[serde(default)]
+    pub(super) call_id: Option<String>,
+    #[serde(default)]
+    pub(super) output: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -138,6 +156,9 @@ pub(super) struct NewContent {
     pub(super) text: Option<String>,
     #[serde(default)]
     pub(super) audio: Option<String>,
+    /// Of a reply's sound.
+    #[serde(default)]
+    pub(super) transcript: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -147,12 +168,21 @@ pub(super) struct ResponseRequest {
     /// In the beta: `modalities`.
     #[serde(alias = "modalities")]
     pub(super) output_modalities: Option<Vec<String>>,
+    #[serde(deserialize_with = "or_nothing")]
     pub(super) audio: AudioUpdate,
     /// The beta's.
     pub(super) voice: Option<Value>,
     pub(super) conversation: Option<String>,
     pub(super) input: Option<Value>,
     pub(super) metadata: Option<Value>,
+    pub(super) tools: Option<Vec<Value>>,
+    pub(super) tool_choice: Option<Value>,
+    pub(super) parallel_tool_calls: Option<bool>,
+}
+
+/// `null` is as if the field were left out.
+fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// Tells `null` from a field that is not there.

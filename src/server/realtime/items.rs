@@ -4,31 +4,73 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
+use crate::providers::llm::ToolCall;
+
 /// Older ones can't be asked for any more.
 const MOST: usize = 256;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Item {
     pub(super) id: String,
-    role: &'static str,
     status: &'static str,
-    content: Vec<Value>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Kind {
+    Message { role: &'static str, content: Vec<Value> },
+    Call(ToolCall),
+    CallOutput { call_id: String, output: String },
 }
 
 impl Item {
-    pub(super) fn user(id: String, content: Vec<Value>) -> Self {
-        Self { id, role: "user", status: "completed", content }
+    /// `role`: `user`, `assistant` or `system`.
+    pub(super) fn message(id: String, role: &'static str, content: Vec<Value>) -> Self {
+        Self { id, status: "completed", kind: Kind::Message { role, content } }
     }
 
     pub(super) fn reply(id: String) -> Self {
-        Self { id, role: "assistant", status: "in_progress", content: Vec::new() }
+        Self { id, status: "in_progress", kind: Kind::Message { role: "assistant", content: Vec::new() } }
+    }
+
+    pub(super) fn call(id: String, call: ToolCall) -> Self {
+        Self { id, status: "completed", kind: Kind::Call(call) }
+    }
+
+    /// As it is told before its end: clients run what is completed.
+    pub(super) fn begun(&self) -> Self {
+        let mut begun = Self { status: "in_progress", ..self.clone() };
+        if let Kind::Call(call) = &mut begun.kind {
+            call.arguments.clear();
+        }
+        begun
+    }
+
+    pub(super) fn call_output(id: String, call_id: String, output: String) -> Self {
+        Self { id, status: "completed", kind: Kind::CallOutput { call_id, output } }
     }
 
     pub(super) fn to_json(&self) -> Value {
-        json!({
-            "id": self.id, "object": "realtime.item", "type": "message", "status": self.status, "role": self.role,
-            "content": self.content,
-        })
+        let mut item = match &self.kind {
+            Kind::Message { role, content } => json!({"type": "message", "role": role, "content": content}),
+            Kind::Call(ToolCall { id, name, arguments }) => {
+                json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments})
+            }
+            Kind::CallOutput { call_id, output } => {
+                json!({"type": "function_call_output", "call_id": call_id, "output": output})
+            }
+        };
+        item["id"] = self.id.as_str().into();
+        item["object"] = "realtime.item".into();
+        item["status"] = self.status.into();
+        item
+    }
+
+    fn content(&mut self) -> Option<&mut Vec<Value>> {
+        match &mut self.kind {
+            Kind::Message { content, .. } => Some(content),
+            Kind::Call(_) | Kind::CallOutput { .. } => None,
+        }
     }
 }
 
@@ -48,12 +90,32 @@ pub(super) struct Items {
 impl Items {
     /// Returns the id of the one before it.
     pub(super) fn add(&mut self, item: Item) -> Option<String> {
-        let before = self.items.back().map(|item| item.id.clone());
+        self.insert(self.items.len(), item)
+    }
+
+    /// Puts it behind the item `previous`, which must be there; at the start where there is none.
+    pub(super) fn add_behind(&mut self, previous: Option<&str>, item: Item) -> Option<String> {
+        let at = previous.and_then(|id| self.position(id)).map_or(0, |at| at + 1);
+        self.insert(at, item)
+    }
+
+    fn insert(&mut self, mut at: usize, item: Item) -> Option<String> {
         if self.items.len() == MOST {
             self.items.pop_front();
+            at = at.saturating_sub(1);
         }
-        self.items.push_back(item);
-        before
+        self.items.insert(at, item);
+        at.checked_sub(1).map(|before| self.items[before].id.clone())
+    }
+
+    fn position(&self, id: &str) -> Option<usize> {
+        self.items.iter().position(|item| item.id == id)
+    }
+
+    /// Those behind the item `previous`; all of them where there is none.
+    pub(super) fn behind(&self, previous: Option<&str>) -> impl Iterator<Item = &Item> {
+        let skipped = previous.map_or(0, |id| self.position(id).map_or(self.items.len(), |at| at + 1));
+        self.items.iter().skip(skipped)
     }
 
     pub(super) fn last(&self) -> Option<&Item> {
@@ -69,11 +131,10 @@ impl Items {
     }
 
     pub(super) fn set_transcript(&mut self, id: &str, transcript: &str) {
-        if let Some(item) = self.items.iter_mut().find(|item| item.id == id) {
-            let sound = item.content.iter_mut().find(|content| content["type"] == "input_audio");
-            if let Some(sound) = sound {
-                sound["transcript"] = transcript.into();
-            }
+        let content = self.items.iter_mut().find(|item| item.id == id).and_then(Item::content);
+        let sound = content.and_then(|content| content.iter_mut().find(|part| part["type"] == "input_audio"));
+        if let Some(sound) = sound {
+            sound["transcript"] = transcript.into();
         }
     }
 
@@ -81,7 +142,7 @@ impl Items {
     pub(super) fn finish(&mut self, id: &str, complete: bool, content: Value) -> Option<&Item> {
         let item = self.items.iter_mut().find(|item| item.id == id)?;
         item.status = if complete { "completed" } else { "incomplete" };
-        item.content = vec![content];
+        item.content()?.splice(.., [content]);
         Some(item)
     }
 
@@ -89,7 +150,7 @@ impl Items {
     pub(super) fn truncate(&mut self, id: &str) {
         if let Some(item) = self.items.iter_mut().find(|item| item.id == id) {
             item.status = "incomplete";
-            for content in &mut item.content {
+            for content in item.content().into_iter().flatten() {
                 if let Some(content) = content.as_object_mut() {
                     content.remove("transcript");
                 }
@@ -105,12 +166,25 @@ mod tests {
     #[test]
     fn old_ones_go_and_the_one_before_is_named() {
         let mut items = Items::default();
-        assert_eq!(items.add(Item::user("0".into(), vec![written("hello")])), None);
+        assert_eq!(items.add(Item::message("0".into(), "user", vec![written("hello")])), None);
         for number in 1..=MOST {
             assert_eq!(items.add(Item::reply(number.to_string())), Some((number - 1).to_string()));
         }
         assert!(items.get("0").is_none() && items.get("1").is_some());
         items.remove("1");
         assert!(items.get("1").is_none());
+    }
+
+    #[test]
+    fn one_may_be_put_between_others() {
+        let mut items = Items::default();
+        let message = |id: &str| Item::message(id.into(), "user", vec![written("hello")]);
+        items.add(message("a"));
+        items.add(message("c"));
+        assert_eq!(items.add_behind(Some("a"), message("b")).as_deref(), Some("a"));
+        assert_eq!(items.add_behind(None, message("first")), None);
+        let ids = |previous| items.behind(previous).map(|item| item.id.as_str()).collect::<Vec<_>>();
+        assert_eq!(ids(None), ["first", "a", "b", "c"]);
+        assert_eq!(ids(Some("b")), ["c"]);
     }
 }

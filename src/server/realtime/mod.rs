@@ -13,6 +13,7 @@ mod server_event;
 mod session;
 mod settings;
 mod sound;
+mod tools;
 
 use std::net::IpAddr;
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::items::{Item, Items};
 use super::outgoing::{Gone, Outgoing};
@@ -13,7 +14,7 @@ use super::settings::Settings;
 use super::sound::Encoder;
 use crate::conversation::{ConversationError, Event, Outcome, Speak};
 use crate::providers::image::Step;
-use crate::providers::llm::Usage;
+use crate::providers::llm::{ToolCall, Usage};
 use crate::server::error::ApiError;
 use crate::server::turn::{StageReport, UsedMemory, WatchedTurn};
 
@@ -220,6 +221,30 @@ impl Reply {
         Ok(vec![item.to_json()])
     }
 
+    /// Tells the client of a function that it is to run.
+    fn call(&self, call: &ToolCall, index: usize, outgoing: &mut Outgoing, items: &mut Items) -> Result<Value, Gone> {
+        let id = format!("item_{}", Uuid::new_v4().simple());
+        let item = Item::call(id.clone(), call.clone());
+        let of_call = |name: &str, more: (&str, &str)| {
+            json!({
+                "type": name, "response_id": self.head.id, "item_id": id, "output_index": index, "call_id": call.id,
+                more.0: more.1,
+            })
+        };
+        let begun = item.begun();
+        outgoing.send(event::output_item_at("response.output_item.added", &self.head.id, index, &begun))?;
+        let previous = items.add(item.clone());
+        outgoing.send(event::item("conversation.item.added", &begun, previous.as_deref()))?;
+        outgoing.send(event::item("conversation.item.created", &begun, previous.as_deref()))?;
+        outgoing.send(of_call("response.function_call_arguments.delta", ("delta", &call.arguments)))?;
+        let mut done = of_call("response.function_call_arguments.done", ("arguments", &call.arguments));
+        done["name"] = call.name.as_str().into();
+        outgoing.send(done)?;
+        outgoing.send(event::output_item_at("response.output_item.done", &self.head.id, index, &item))?;
+        outgoing.send(event::item("conversation.item.done", &item, previous.as_deref()))?;
+        Ok(item.to_json())
+    }
+
     fn done(
         &mut self,
         outcome: &Outcome,
@@ -228,7 +253,12 @@ impl Reply {
         playback: &mut Playback,
     ) -> Result<(), Gone> {
         let cancelled = self.cancelled.or(outcome.interrupted.then_some(Cancelled::ByClient));
-        let output = self.close(cancelled.is_none(), outgoing, items, playback)?;
+        let mut output = self.close(cancelled.is_none(), outgoing, items, playback)?;
+        if cancelled.is_none() {
+            for call in &outcome.calls {
+                output.push(self.call(call, output.len(), outgoing, items)?);
+            }
+        }
         let stages: Vec<StageReport> = outcome.stages.iter().map(StageReport::from).collect();
         outgoing.send(json!({
             "type": "rose.stages", "response_id": self.head.id, "turn_id": outcome.turn_id, "stages": stages,

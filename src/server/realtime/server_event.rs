@@ -88,8 +88,13 @@ pub(super) fn of_part(name: &'static str, response_id: &str, item_id: &str, more
     event
 }
 
+/// Of a response's message, which comes first.
 pub(super) fn output_item(name: &'static str, response_id: &str, item: &Item) -> Value {
-    json!({"type": name, "response_id": response_id, "output_index": 0, "item": item.to_json()})
+    output_item_at(name, response_id, 0, item)
+}
+
+pub(super) fn output_item_at(name: &'static str, response_id: &str, index: usize, item: &Item) -> Value {
+    json!({"type": name, "response_id": response_id, "output_index": index, "item": item.to_json()})
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -8,9 +8,13 @@ use serde_json::{Value, json};
 use super::client_event::{OutputUpdate, ResponseRequest, SessionUpdate, TurnDetectionUpdate};
 use super::problem::Problem;
 use super::sound::Format;
+use super::tools;
 use crate::config::TurnDetectionConfig;
 use crate::conversation::{Delivery, Speak};
+use crate::domain::audio::SampleRate;
 use crate::domain::ids::SessionId;
+use crate::providers::llm::Tools;
+use crate::providers::stt::language_code;
 use crate::providers::tts::SPEEDS;
 
 /// With persona, memories and history it must fit the context of a small model.
@@ -19,6 +23,9 @@ const MOST_INSTRUCTION_CHARS: usize = 4_000;
 /// OpenAI's voices: a client that names one gets Rose's own.
 const FOREIGN_VOICES: &[&str] =
     &["alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse"];
+
+/// Where a client names the language that is spoken.
+pub(super) const LANGUAGE: &str = "session.audio.input.transcription.language";
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settings {
@@ -34,14 +41,26 @@ pub(super) struct Settings {
     /// What the person speaks; `None` is as the server's settings say.
     pub(super) language: Option<String>,
     pub(super) turns: Option<Turns>,
+    /// Functions that the model may call.
+    pub(super) tools: Option<Tools>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Turns {
+    kind: Detector,
     pub(super) detection: TurnDetectionConfig,
     pub(super) create_response: bool,
     pub(super) interrupt_response: bool,
 }
+
+/// As the client named it: both listen to the sound and to the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detector {
+    Server,
+    Semantic { eagerness: &'static str },
+}
+
+const EAGERNESSES: [&str; 4] = ["auto", "low", "medium", "high"];
 
 /// What the server has to offer.
 pub(super) struct Offered {
@@ -61,13 +80,14 @@ impl Settings {
         Self {
             speak: Speak::Always,
             instructions: None,
-            input: Format::Pcm,
-            output: Format::Pcm,
+            input: Format::Pcm(SampleRate::REALTIME),
+            output: Format::Pcm(SampleRate::REALTIME),
             voice: offered.voices.first().cloned().unwrap_or_default(),
             own_voice: None,
             speed: offered.speed,
             language: None,
             turns: offered.detects_turns.then_some(Turns::new(offered.turns)),
+            tools: None,
         }
     }
 
@@ -83,13 +103,19 @@ impl Settings {
             new.input = Format::parse(&kind, rate, "session.audio.input.format")?;
         }
         if let Some(transcription) = input.transcription {
-            new.language = transcription.language.filter(|language| !language.is_empty());
+            let named = transcription.language.filter(|language| !language.is_empty() && language != "auto");
+            let code = |named: String| {
+                let message = "Give an ISO 639-1 code, or a language's English name.";
+                language_code(&named).map(str::to_owned).ok_or_else(|| Problem::value(LANGUAGE, message))
+            };
+            new.language = named.map(code).transpose()?;
         }
         let mut output = update.audio.output;
         output.voice = output.voice.or(update.voice);
         new.set_output(output, update.output_audio_format, offered)?;
+        new.tools = tools::updated(self.tools.as_ref(), update.tools, update.tool_choice, update.parallel_tool_calls)?;
         if let Some(turns) = input.turn_detection.or(update.turn_detection) {
-            new.turns = turns.map(|turns| Turns::updated(self.turns, turns, offered)).transpose()?;
+            new.turns = turns.map(|turns| Turns::updated(self.turns, &turns, offered)).transpose()?;
         }
         Ok(new)
     }
@@ -107,7 +133,19 @@ impl Settings {
         let mut output = request.audio.output;
         output.voice = output.voice.or(request.voice);
         new.set_output(output, None, offered)?;
+        new.tools =
+            tools::updated(self.tools.as_ref(), request.tools, request.tool_choice, request.parallel_tool_calls)?;
         Ok(new)
+    }
+
+    /// # Errors
+    /// Where they grow too long.
+    pub(super) fn add_instructions(&mut self, more: &str) -> Result<(), Problem> {
+        let joined = match &self.instructions {
+            None => more.to_owned(),
+            Some(before) => format!("{before}\n{more}"),
+        };
+        self.set_manner(Some(joined), None)
     }
 
     fn set_manner(&mut self, instructions: Option<String>, modalities: Option<Vec<String>>) -> Result<(), Problem> {
@@ -158,10 +196,11 @@ impl Settings {
 
     /// The `session` of the protocol's events.
     pub(super) fn to_json(&self, id: SessionId, model: &str) -> Value {
+        let (tools, tool_choice) = tools::to_json(self.tools.as_ref());
         json!({
             "type": "realtime", "object": "realtime.session", "id": id, "model": model,
             "output_modalities": self.modalities(), "instructions": self.instructions.as_deref().unwrap_or(""),
-            "tools": [], "tool_choice": "none", "max_output_tokens": "inf", "truncation": "auto",
+            "tools": tools, "tool_choice": tool_choice, "max_output_tokens": "inf", "truncation": "auto",
             "audio": {
                 "input": {
                     "format": self.input.to_json(), "noise_reduction": null,
@@ -185,21 +224,31 @@ impl Settings {
 
 impl Turns {
     fn new(detection: TurnDetectionConfig) -> Self {
-        Self { detection, create_response: true, interrupt_response: true }
+        Self { kind: Detector::Server, detection, create_response: true, interrupt_response: true }
     }
 
     /// What the update leaves out stays as it was.
-    fn updated(before: Option<Turns>, update: TurnDetectionUpdate, offered: &Offered) -> Result<Self, Problem> {
+    fn updated(before: Option<Turns>, update: &TurnDetectionUpdate, offered: &Offered) -> Result<Self, Problem> {
         const PARAM: &str = "session.audio.input.turn_detection";
         const LONGEST_MS: u64 = 10_000;
         if !offered.detects_turns {
             let message = "There is no voice activity detector here: set turn_detection to null.";
             return Err(Problem::value(PARAM, message));
         }
-        if update.kind.is_some_and(|kind| !matches!(kind.as_str(), "server_vad" | "semantic_vad")) {
-            return Err(Problem::value(PARAM, "The types are server_vad and semantic_vad, or null for none."));
-        }
         let mut new = before.unwrap_or(Turns::new(offered.turns));
+        match update.kind.as_deref() {
+            None => {}
+            Some("server_vad") => new.kind = Detector::Server,
+            Some("semantic_vad") => new.kind = Detector::Semantic { eagerness: EAGERNESSES[0] },
+            Some(_) => {
+                return Err(Problem::value(PARAM, "The types are server_vad and semantic_vad, or null for none."));
+            }
+        }
+        if let (Some(eagerness), Detector::Semantic { .. }) = (&update.eagerness, new.kind) {
+            let known = EAGERNESSES.into_iter().find(|known| known == eagerness);
+            let message = format!("`eagerness` is one of {}.", EAGERNESSES.join(", "));
+            new.kind = Detector::Semantic { eagerness: known.ok_or_else(|| Problem::value(PARAM, message))? };
+        }
         if let Some(threshold) = update.threshold {
             if !(0.0..=1.0).contains(&threshold) {
                 return Err(Problem::value(PARAM, "Give a threshold from 0 to 1."));
@@ -222,6 +271,12 @@ impl Turns {
     }
 
     fn to_json(self) -> Value {
+        if let Detector::Semantic { eagerness } = self.kind {
+            return json!({
+                "type": "semantic_vad", "eagerness": eagerness, "create_response": self.create_response,
+                "interrupt_response": self.interrupt_response,
+            });
+        }
         let milliseconds = |duration: Duration| duration.as_millis() as u64;
         json!({
             "type": "server_vad", "threshold": self.detection.threshold,
@@ -271,6 +326,16 @@ mod tests {
         assert_eq!(turns.detection.silence, Duration::from_millis(700));
         assert!(turns.create_response && !turns.interrupt_response);
         assert_eq!(update(&start, "{}").unwrap(), start);
+    }
+
+    #[test]
+    fn the_kind_of_turn_detection_is_told_as_it_was_asked_for() {
+        let start = Settings::new(&offered());
+        let semantic = r#"{"audio":{"input":{"turn_detection":{"type":"semantic_vad","eagerness":"high"}}}}"#;
+        let turns = update(&start, semantic).unwrap().turns.unwrap().to_json();
+        assert_eq!((&turns["type"], &turns["eagerness"]), (&json!("semantic_vad"), &json!("high")));
+        let wrong = r#"{"audio":{"input":{"turn_detection":{"type":"semantic_vad","eagerness":"very"}}}}"#;
+        assert!(update(&start, wrong).is_err());
     }
 
     #[test]

@@ -32,7 +32,7 @@ const MOST_FIELD_BYTES: usize = 128;
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "describes the form to the schema")]
 pub(crate) struct VoiceForm {
-    /// WAV, MP3, FLAC, Ogg/Opus, WebM/Opus or MP4/AAC, judged by its bytes.
+    /// WAV, MP3, FLAC, Ogg, WebM/Opus, MP4/AAC, AIFF or CAF, judged by its bytes.
     #[schema(value_type = String, format = Binary)]
     audio: Vec<u8>,
     session_id: SessionId,

@@ -1,23 +1,30 @@
-//! Memories in Qdrant, each its owner's. One collection for each embedding model: vectors of two models never meet.
-//! Spoken to over gRPC, by Qdrant's own client.
+//! Memories in Qdrant, each its owner's. One collection for each embedding model: vectors of two models never meet. An alias
+//! tells which one holds the memories. Spoken to over gRPC, by Qdrant's own client.
 
+mod aliases;
 mod client;
 mod point;
+mod reembedding;
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use qdrant_client::qdrant::vectors_config::Config as VectorsKind;
 use qdrant_client::qdrant::{
     Condition, CountPoints, CountPointsBuilder, CreateCollection, CreateCollectionBuilder, CreateFieldIndexCollection,
     CreateFieldIndexCollectionBuilder, DeletePoints, DeletePointsBuilder, Distance, FieldType, Filter,
-    GetCollectionInfoResponse, GetPoints, GetPointsBuilder, PointId, QueryPoints, QueryPointsBuilder, ScrollPoints,
-    ScrollPointsBuilder, SearchParamsBuilder, UpsertPoints, UpsertPointsBuilder, VectorParams, VectorParamsBuilder,
+    GetCollectionInfoResponse, GetPoints, GetPointsBuilder, PointId, PointStruct, QueryPoints, QueryPointsBuilder,
+    ScrollPoints, ScrollPointsBuilder, SearchParamsBuilder, UpsertPoints, UpsertPointsBuilder, VectorParams,
+    VectorParamsBuilder,
 };
 use tokio::sync::OnceCell;
 
+use self::aliases::Aliases;
 use self::client::Client;
 pub use self::client::QdrantFault;
+pub use self::reembedding::QdrantReembedding;
 use super::sqlite::timestamp_now;
-use super::{MemoryChange, MemoryFilter, MemoryStore, NewMemory, StoreError};
+use super::{MemoryChange, MemoryFilter, MemoryStore, NewMemory, StoreError, StoredModel};
 use crate::config::ApiConfig;
 use crate::domain::embedding::Embedding;
 use crate::domain::ids::{MemoryId, UserId};
@@ -38,6 +45,10 @@ const INDEXES: [(&str, FieldType); 3] =
 
 pub struct QdrantMemories {
     client: Client,
+    /// What the names of all collections begin with.
+    prefix: String,
+    model: String,
+    /// This model's.
     collection: String,
     dimension: usize,
     /// Whether the collection is there and as it must be.
@@ -51,8 +62,9 @@ impl QdrantMemories {
     /// # Errors
     /// `Failed` where the address or the key can't be one.
     pub fn new(config: &ApiConfig, model: &str, dimension: usize) -> Result<Self, StoreError> {
-        let collection = format!("{}-{}-{dimension}", config.model, slug(model));
-        Ok(Self { client: Client::new(config)?, collection, dimension, prepared: OnceCell::new() })
+        let (prefix, model) = (config.model.clone(), model.to_owned());
+        let collection = format!("{prefix}-{}-{dimension}", slug(&model));
+        Ok(Self { client: Client::new(config)?, prefix, model, collection, dimension, prepared: OnceCell::new() })
     }
 
     pub fn status(&self) -> BackendStatus {
@@ -62,16 +74,95 @@ impl QdrantMemories {
     /// Makes the collection and its indexes where they are not there.
     ///
     /// # Errors
-    /// `Dimension` where a collection of that name is of another width, `Model` where it measures another distance, `Failed`
-    /// where the service doesn't answer.
+    /// `Model` where another model embedded the memories, `Dimension` where it is the same in another width, `Collection` where
+    /// one is there that can't be used, `Failed` where the service doesn't answer.
     pub async fn prepare(&self) -> Result<(), StoreError> {
-        self.prepared.get_or_try_init(|| self.make_collection()).await.copied()
+        self.prepared.get_or_try_init(|| self.take_up()).await.copied()
     }
 
-    async fn make_collection(&self) -> Result<(), StoreError> {
+    async fn take_up(&self) -> Result<(), StoreError> {
+        let aliases = self.aliases().await?;
+        let exists = self.exists(&self.collection).await?;
+        if let Some(other) = self.answering(&aliases, exists).await?.filter(|other| *other != self.collection) {
+            let (expected, dimension) = self.model_of(&other).unwrap_or((other, self.dimension));
+            if expected == slug(&self.model) {
+                return Err(StoreError::Dimension { expected: dimension, got: self.dimension });
+            }
+            return Err(StoreError::Model { expected, got: self.model.clone() });
+        }
+        self.make_collection(exists).await?;
+        if aliases.current.is_none() {
+            self.set_alias(aliases::CURRENT, &self.collection).await?;
+        }
+        self.finish_switch(&aliases).await
+    }
+
+    /// The collection that holds the memories. Where no alias says so it is this model's, unless only another one holds any.
+    async fn answering(&self, aliases: &Aliases, exists: bool) -> Result<Option<String>, StoreError> {
+        if aliases.current.is_some() {
+            return Ok(aliases.current.clone());
+        }
+        if exists && self.count(&self.collection, Filter::default()).await? > 0 {
+            return Ok(Some(self.collection.clone()));
+        }
+        let all = self.client.call((), |qdrant, ()| async move { qdrant.list_collections().await }).await?;
+        let mut others = Vec::new();
+        for name in all.collections.into_iter().map(|one| one.name).filter(|name| *name != self.collection) {
+            if self.model_of(&name).is_some() && self.count(&name, Filter::default()).await? > 0 {
+                others.push(name);
+            }
+        }
+        if others.len() > 1 {
+            let names = others.join(", ");
+            return Err(StoreError::Collection(format!(
+                "that holds the memories is not known: there are {names}; delete those that are not wanted"
+            )));
+        }
+        Ok(others.pop())
+    }
+
+    /// The model of a collection, as its name writes it, and its width; `None` where the name is none of ours.
+    fn model_of(&self, collection: &str) -> Option<(String, usize)> {
+        let (model, dimension) = collection.strip_prefix(&self.prefix)?.strip_prefix('-')?.rsplit_once('-')?;
+        Some((model.to_owned(), dimension.parse().ok()?))
+    }
+
+    /// Which model embedded the memories; `None` where there are none. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub async fn embedded_by(&self) -> Result<Option<StoredModel>, StoreError> {
+        let aliases = self.aliases().await?;
+        let exists = self.exists(&self.collection).await?;
+        match self.answering(&aliases, exists).await? {
+            Some(name) => self.stored(&name).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn stored(&self, collection: &str) -> Result<Option<StoredModel>, StoreError> {
+        let memories = self.count(collection, Filter::default()).await?;
+        let (model, dimension) = self.model_of(collection).unwrap_or((collection.to_owned(), self.dimension));
+        // Its name writes the model otherwise than the settings do.
+        let model = if model == slug(&self.model) { self.model.clone() } else { model };
+        Ok((memories > 0).then_some(StoredModel { model, dimension, memories }))
+    }
+
+    async fn exists(&self, name: &str) -> Result<bool, StoreError> {
+        self.client.call(name, |qdrant, name| async move { qdrant.collection_exists(name).await }).await
+    }
+
+    async fn count(&self, collection: &str, filter: Filter) -> Result<usize, StoreError> {
+        let request: CountPoints = CountPointsBuilder::new(collection).filter(filter).exact(true).build();
+        let counted = self.client.call(request, |qdrant, request| async move { qdrant.count(request).await }).await?;
+        let count = counted.result.map_or(0, |counted| counted.count);
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    /// With its indexes; `exists` where it is there already.
+    async fn make_collection(&self, exists: bool) -> Result<(), StoreError> {
         let name = self.collection.as_str();
-        let found = self.client.call(name, |qdrant, name| async move { qdrant.collection_exists(name).await }).await?;
-        if found {
+        if exists {
             let found =
                 self.client.call(name, |qdrant, name| async move { qdrant.collection_info(name).await }).await?;
             self.check_collection(found)?;
@@ -97,35 +188,84 @@ impl QdrantMemories {
         let params = found.result.and_then(|info| info.config).and_then(|config| config.params);
         let vectors = params.and_then(|params| params.vectors_config).and_then(|vectors| vectors.config);
         let Some(VectorsKind::Params(VectorParams { size, distance, .. })) = vectors else {
-            let expected = "vectors that have names".to_owned();
-            return Err(StoreError::Model { expected, got: "vectors without".into() });
+            let name = &self.collection;
+            return Err(StoreError::Collection(format!("{name} has vectors with names; Rose's have none")));
         };
         let expected = usize::try_from(size).unwrap_or(usize::MAX);
         if expected != self.dimension {
             return Err(StoreError::Dimension { expected, got: self.dimension });
         }
         if distance != Distance::Cosine as i32 {
-            let name = Distance::try_from(distance).map_or("that is unknown", |distance| distance.as_str_name());
-            return Err(StoreError::Model {
-                expected: format!("the distance {name}"),
-                got: "the distance Cosine".into(),
-            });
+            let found = Distance::try_from(distance).map_or("unknown", |distance| distance.as_str_name());
+            let name = &self.collection;
+            return Err(StoreError::Collection(format!("{name} measures the distance {found}; Rose's is Cosine")));
         }
         Ok(())
     }
 
     async fn upsert(&self, memory: &Memory, embedding: &Embedding) -> Result<(), StoreError> {
         self.prepare().await?;
-        let point = point::write(memory, embedding, !has_direction(embedding));
-        let request: UpsertPoints = UpsertPointsBuilder::new(&self.collection, vec![point]).wait(true).build();
+        self.write(vec![point::write(memory, embedding, !has_direction(embedding))]).await
+    }
+
+    async fn write(&self, points: Vec<PointStruct>) -> Result<(), StoreError> {
+        let request: UpsertPoints = UpsertPointsBuilder::new(&self.collection, points).wait(true).build();
         self.client.call(request, |qdrant, request| async move { qdrant.upsert_points(request).await }).await?;
         Ok(())
     }
 
-    async fn delete(&self, request: DeletePointsBuilder) -> Result<(), StoreError> {
+    /// Deletes what `which` picks, here and where another model embeds it anew.
+    async fn delete(&self, which: impl Fn(&str) -> DeletePointsBuilder) -> Result<(), StoreError> {
+        self.delete_in(which(&self.collection)).await?;
+        self.delete_beside(which).await
+    }
+
+    /// What another model embedded of it goes: nobody's words outlive their deletion there.
+    async fn delete_beside(&self, which: impl Fn(&str) -> DeletePointsBuilder) -> Result<(), StoreError> {
+        match self.aliases().await?.next {
+            Some(next) if next != self.collection => self.delete_in(which(&next)).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete_in(&self, request: DeletePointsBuilder) -> Result<(), StoreError> {
         let request: DeletePoints = request.wait(true).build();
         self.client.call(request, |qdrant, request| async move { qdrant.delete_points(request).await }).await?;
         Ok(())
+    }
+
+    /// A page of everybody's memories, from `from` on, and where the next page begins.
+    async fn page(
+        &self,
+        collection: &str,
+        from: Option<PointId>,
+        limit: u32,
+    ) -> Result<(Vec<Memory>, Option<PointId>), StoreError> {
+        let page = ScrollPointsBuilder::new(collection).limit(limit).with_payload(true);
+        let request: ScrollPoints = match from {
+            Some(from) => page.offset(from).build(),
+            None => page.build(),
+        };
+        let page = self.client.call(request, |qdrant, request| async move { qdrant.scroll(request).await }).await?;
+        let memories = page.result.into_iter().map(point::read_anyones).collect::<Result<_, _>>()?;
+        Ok((memories, page.next_page_offset))
+    }
+
+    /// Those of `ids` that are there.
+    async fn found(
+        &self,
+        collection: &str,
+        ids: impl Iterator<Item = MemoryId>,
+    ) -> Result<HashMap<MemoryId, Memory>, StoreError> {
+        let ids: Vec<PointId> = ids.map(|id| id.to_string().into()).collect();
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let request: GetPoints = GetPointsBuilder::new(collection, ids).with_payload(true).build();
+        let found =
+            self.client.call(request, |qdrant, request| async move { qdrant.get_points(request).await }).await?;
+        let read = |point| point::read_anyones(point).map(|memory| (memory.id, memory));
+        found.result.into_iter().map(read).collect()
     }
 
     fn check_dimension(&self, embedding: &Embedding) -> Result<(), StoreError> {
@@ -254,21 +394,20 @@ impl MemoryStore for QdrantMemories {
         memory.text = change.text;
         memory.memory_type = change.memory_type;
         self.upsert(&memory, &change.embedding).await?;
+        self.delete_beside(|collection| DeletePointsBuilder::new(collection).points([id.to_string()])).await?;
         Ok(memory)
     }
 
     async fn delete_memory(&self, user: UserId, id: MemoryId) -> Result<(), StoreError> {
         self.memory(user, id).await?;
-        self.delete(DeletePointsBuilder::new(&self.collection).points([id.to_string()])).await
+        self.delete(|collection| DeletePointsBuilder::new(collection).points([id.to_string()])).await
     }
 
     async fn delete_all_memories(&self, user: UserId) -> Result<usize, StoreError> {
         self.prepare().await?;
         let filter = of(user, None);
-        let request: CountPoints = CountPointsBuilder::new(&self.collection).filter(filter.clone()).exact(true).build();
-        let counted = self.client.call(request, |qdrant, request| async move { qdrant.count(request).await }).await?;
-        self.delete(DeletePointsBuilder::new(&self.collection).points(filter)).await?;
-        let count = counted.result.map_or(0, |counted| counted.count);
-        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+        let count = self.count(&self.collection, filter.clone()).await?;
+        self.delete(|collection| DeletePointsBuilder::new(collection).points(filter.clone())).await?;
+        Ok(count)
     }
 }

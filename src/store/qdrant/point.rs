@@ -61,14 +61,18 @@ pub(super) fn write(memory: &Memory, embedding: &Embedding, nowhere: bool) -> Po
 /// # Errors
 /// `NotFound` where it is another's: the filter picks the points, this vouches for them. `Damaged` where it is no memory.
 pub(super) fn read(point: impl Into<Point>, user: UserId) -> Result<Memory, StoreError> {
+    let memory = read_anyones(point)?;
+    if memory.user_id == user { Ok(memory) } else { Err(MISSING) }
+}
+
+/// # Errors
+/// `Damaged` where it is no memory.
+pub(super) fn read_anyones(point: impl Into<Point>) -> Result<Memory, StoreError> {
     let Point { id, payload } = point.into();
     // What exactly is wrong may quote the memory.
     let damaged = |what: &str| StoreError::Damaged(format!("a memory's {what} can't be read"));
     let fields: Fields = Payload::from(payload).deserialize().map_err(|_| damaged("payload"))?;
     let Fields { user_id, session_id, text, memory_type, created_at } = fields;
-    if user_id != user {
-        return Err(MISSING);
-    }
     let id = match id.and_then(|id| id.point_id_options) {
         Some(PointIdOptions::Uuid(id)) => id.parse().map_err(|_| damaged("id"))?,
         Some(PointIdOptions::Num(_)) | None => return Err(damaged("id")),

@@ -14,8 +14,11 @@ use crate::store::StoreError;
 pub(in crate::store) const APPLICATION_ID: i32 = 0x526f_7365;
 
 /// In order, one file each. A released one never changes.
-const MIGRATION_STEPS: &[M<'static>] =
-    &[M::up(include_str!("../migrations/0001-initial.sql")), M::up(include_str!("../migrations/0002-people.sql"))];
+const MIGRATION_STEPS: &[M<'static>] = &[
+    M::up(include_str!("../migrations/0001-initial.sql")),
+    M::up(include_str!("../migrations/0002-people.sql")),
+    M::up(include_str!("../migrations/0003-reembeddings.sql")),
+];
 const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_STEPS);
 
 /// For a lock that another process holds for a moment, such as a backup's.
@@ -75,6 +78,12 @@ pub(in crate::store) fn open_reader(path: &Path) -> Result<Connection, StoreErro
     connection.pragma_update(None, "query_only", true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     Ok(connection)
+}
+
+/// Whether the tables are those of this version.
+pub(in crate::store) fn has_this_schema(connection: &Connection) -> Result<bool, StoreError> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(usize::try_from(version) == Ok(MIGRATION_STEPS.len()))
 }
 
 /// Makes the tables, or brings them up to this version.

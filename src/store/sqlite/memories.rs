@@ -12,7 +12,7 @@ use crate::store::{MemoryChange, MemoryFilter, MemoryStore, NewMemory, StoreErro
 
 const MISSING: StoreError = StoreError::NotFound("memory");
 
-fn memory(row: &Row<'_>) -> Result<Memory, StoreError> {
+pub(super) fn memory(row: &Row<'_>) -> Result<Memory, StoreError> {
     Ok(Memory {
         id: parsed(row, "id")?,
         user_id: parsed(row, "user_id")?,

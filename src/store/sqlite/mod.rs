@@ -12,6 +12,7 @@ mod database;
 mod job_runs;
 mod memories;
 mod people;
+mod reembedding;
 mod rows;
 mod sessions;
 mod vectors;
@@ -22,12 +23,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::blobs::remove_deleted_files;
-use super::{DataDirLock, StoreError};
+use super::{DataDirLock, StoreError, StoredModel};
 use crate::config::DataConfig;
 
 pub(super) use connection::{APPLICATION_ID, Journal, open_reader, open_writer, prepare_schema};
 pub(super) use database::Database;
 pub(super) use people::delete_person;
+pub use reembedding::SqliteReembedding;
 pub(super) use rows::{parsed, timestamp_in, timestamp_now};
 pub(super) use sessions::require_session;
 pub(super) use writer::Durability;
@@ -77,14 +79,33 @@ impl SqliteStore {
     /// While there are no memories, another model may take over.
     ///
     /// # Errors
-    /// `Model` or `Dimension` where there are memories of another model: their vectors mean nothing to this one.
+    /// `Model` or `Dimension` where there are memories of another model: their vectors mean nothing to this one, until a
+    /// [`SqliteReembedding`] has made new ones.
     pub async fn bind_embedding_model(&self, model: &str, dimension: usize) -> Result<(), StoreError> {
         let model = model.to_owned();
         self.database()
             .write(Durability::PowerLoss, move |connection| vectors::bind_model(connection, &model, dimension))
             .await?;
-        self.shared.dimension.store(dimension, Ordering::Release);
+        self.use_dimension(dimension);
         Ok(())
+    }
+
+    /// Which model embedded the memories of a data folder that a server may be using; `None` where there are none. Blocks for
+    /// some milliseconds.
+    ///
+    /// # Errors
+    /// Where the database can't be read.
+    pub fn embedded_by(config: &DataConfig) -> Result<Option<StoredModel>, StoreError> {
+        let path = config.database();
+        match path.try_exists() {
+            Ok(true) => vectors::stored_model(&open_reader(&path)?),
+            Ok(false) => Ok(None),
+            Err(source) => Err(StoreError::File { what: "cannot read", path, source }),
+        }
+    }
+
+    fn use_dimension(&self, dimension: usize) {
+        self.shared.dimension.store(dimension, Ordering::Release);
     }
 
     fn dimension(&self) -> usize {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::embedding::Embedding;
 use crate::domain::ids::UserId;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoredModel};
 
 /// Until a model is bound: that of all-MiniLM-L6-v2, the embedded default.
 const DEFAULT_DIMENSION: usize = 384;
@@ -24,6 +24,23 @@ pub(super) fn prepare(connection: &Connection) -> Result<usize, StoreError> {
     };
     make_table(connection, dimension)?;
     Ok(dimension)
+}
+
+/// Which model embedded the memories; `None` where there are none, or nobody said.
+pub(super) fn stored_model(connection: &Connection) -> Result<Option<StoredModel>, StoreError> {
+    let memories: i64 = connection.query_row("SELECT count(*) FROM memories", [], |row| row.get(0))?;
+    let Some(model) = meta(connection, "embedding_model")?.filter(|_| memories > 0) else { return Ok(None) };
+    let dimension = meta(connection, "embedding_dimension")?.and_then(|text| text.parse().ok());
+    let dimension = dimension.ok_or_else(|| StoreError::Damaged("the embeddings' width can't be read".into()))?;
+    Ok(Some(StoredModel { model, dimension, memories: usize::try_from(memories).unwrap_or_default() }))
+}
+
+/// Replaces every vector by those of another model, `dimension` wide; what was there is gone.
+pub(super) fn replace_all(connection: &Connection, model: &str, dimension: usize) -> Result<(), StoreError> {
+    connection.execute_batch("DROP TABLE IF EXISTS memory_vectors")?;
+    make_table(connection, dimension)?;
+    set_meta(connection, "embedding_model", model)?;
+    set_meta(connection, "embedding_dimension", &dimension.to_string())
 }
 
 pub(super) fn bind_model(connection: &Connection, model: &str, dimension: usize) -> Result<(), StoreError> {
@@ -88,11 +105,11 @@ pub(super) fn bytes(embedding: &Embedding) -> Vec<u8> {
     embedding.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
+pub(super) fn meta(connection: &Connection, key: &str) -> Result<Option<String>, StoreError> {
     Ok(connection.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()?)
 }
 
-fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
+pub(super) fn set_meta(connection: &Connection, key: &str, value: &str) -> Result<(), StoreError> {
     connection.execute(
         "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
         [key, value],

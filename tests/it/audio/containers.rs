@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use rose::audio::{AudioError, DurationLimits, Encoding, decode, encode};
+use rose::audio::{AudioError, DurationLimits, Encoding, decode, encode, resample};
 use rose::domain::audio::{Clip, SampleRate};
 
+use super::corpus::{corpus, foreign, said};
 use super::made::{SPEECH, alignment, converted, decoded_at_16k, fixture, made, original};
 
 #[test]
@@ -23,6 +24,40 @@ fn every_container_gives_the_sound_that_was_put_in() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_shape_gives_the_sound_that_was_put_in() {
+    let mut faults = Vec::new();
+    for shape in corpus() {
+        let wanted = said(shape.times);
+        let got = match decode(&shape.bytes, &ANY) {
+            Ok(clip) => resample(&clip, SampleRate::SPEECH),
+            Err(error) => {
+                faults.push(format!("{}: {error}", shape.name));
+                continue;
+            }
+        };
+        let (lag, likeness) = alignment(&got.samples, &wanted.samples, 1_400);
+        let surplus = got.samples.len() as i64 - wanted.samples.len() as i64;
+        let line = format!("{}: {lag} samples late, likeness {likeness}, {surplus} samples longer", shape.name);
+        println!("{line}");
+        // As above; a packet that was lost takes its length along.
+        if (lag - shape.delay).abs() > 16 || likeness < shape.likeness || !(-2_200..=2_300).contains(&surplus) {
+            faults.push(line);
+        }
+    }
+    assert!(corpus().len() >= 60, "{} shapes", corpus().len());
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn what_is_not_decoded_is_named() {
+    for (name, recording) in foreign() {
+        let error = decode(&recording, &ANY).expect_err(name).to_string();
+        println!("{error}");
+        assert!(error.contains(name), "{name}: {error}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rose::audio::{AudioError, DurationLimits, Encoding, decode, encode};
 use rose::domain::audio::{Clip, SampleRate};
 
+use super::corpus::corpus;
 use super::made::{SPEECH, alignment, decoded_at_16k, made, original};
 
 const LIMITS: DurationLimits = DurationLimits { least: Duration::from_millis(200), most: Duration::from_secs(60) };
@@ -68,6 +69,29 @@ fn cuts_and_flipped_bits_never_panic() {
 }
 
 #[test]
+fn no_shape_panics_wherever_it_is_cut_or_damaged() {
+    for (seed, shape) in corpus().iter().enumerate() {
+        let mut dice = Dice(1_000 + seed as u64);
+        let head = shape.bytes.len().min(400);
+        for round in 0..40 {
+            let mut bytes = shape.bytes.clone();
+            match round % 4 {
+                // Every cut of a head is another error.
+                0 => bytes.truncate(1 + dice.below(head)),
+                1 => bytes.truncate(1 + dice.below(shape.bytes.len())),
+                2 => bytes[dice.below(head)..].iter_mut().take(8).for_each(|byte| *byte = 0xff),
+                _ => (0..6).for_each(|_| bytes[dice.below(head)] ^= 1 << dice.below(8)),
+            }
+            match decode(&bytes, &LIMITS) {
+                // No more sound than bytes can hold, whatever a header says.
+                Ok(clip) => assert!(clip.duration() <= LIMITS.most, "{} round {round}", shape.name),
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_wav_that_claims_more_than_it_has() {
     let mut recording = encode(&Clip::new(vec![0.25; 16_000], SampleRate::SPEECH), Encoding::Wav);
     recording[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
@@ -83,7 +107,7 @@ fn what_is_no_recording_is_named() {
     assert_eq!(
         words(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01"),
         "this is not a recording that can be read: it is a PNG picture; \
-         send WAV, MP3, FLAC, Ogg, WebM/Opus or MP4/AAC"
+         send WAV, MP3, FLAC, Ogg, WebM/Opus, MP4/AAC, AIFF or CAF"
     );
     assert!(words(b"<!DOCTYPE html><html>").contains("HTML"));
     assert!(words(&[0; 4_096]).contains("no known kind"));

@@ -23,6 +23,7 @@ async fn ask(app: &App, user: UserId, session: SessionId, message: &str) -> Outc
         voice: None,
         speed: 1.0,
         instructions: None,
+        calling: Default::default(),
         cancel: CancellationToken::new(),
     });
     collect(turn).await.expect("the turn is answered").outcome

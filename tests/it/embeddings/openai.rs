@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use futures::FutureExt;
 use rose::config::{ApiConfig, RemoteEmbeddingsConfig};
-use rose::providers::ProviderError;
 use rose::providers::embeddings::{Embedder, FakeEmbedder, OpenAiEmbedder};
+use rose::providers::{Place, ProviderError};
 use serde_json::{Value, json};
 
 use crate::support::service::{Answer, Request, Service, keeps_to_the_rules};
@@ -23,14 +23,14 @@ fn answer(request: &Request) -> Answer {
     ("application/json", vec![Bytes::from(body.to_string())])
 }
 
-fn embedder(api: ApiConfig, dimension: usize) -> Result<OpenAiEmbedder, ProviderError> {
-    OpenAiEmbedder::new("openai", &RemoteEmbeddingsConfig { api, dimension, max_chars: 1500 })
+fn embedder(api: ApiConfig, dimension: usize, place: Place) -> Result<OpenAiEmbedder, ProviderError> {
+    OpenAiEmbedder::new("openai", &RemoteEmbeddingsConfig { api, dimension, max_chars: 1500 }, place)
 }
 
 #[tokio::test]
 async fn together_keeps_the_contract() {
     let service = Service::start(&[], answer);
-    let together = embedder(service.api("intfloat/multilingual-e5-large-instruct"), 384).unwrap();
+    let together = embedder(service.api("intfloat/multilingual-e5-large-instruct"), 384, Place::Last).unwrap();
     super::contract::keeps_the_contract(Arc::new(together)).await;
     let asked = &service.requests()[0];
     assert_eq!(asked.path, "/embeddings");
@@ -46,15 +46,15 @@ async fn together_keeps_the_contract() {
 #[tokio::test]
 async fn another_width_than_the_settings_say_is_refused() {
     let service = Service::start(&[], answer);
-    let together = embedder(service.api("a-model"), 768).unwrap();
+    let together = embedder(service.api("a-model"), 768, Place::Last).unwrap();
     let error = together.embed(vec!["The sea.".into()]).await.err().unwrap().to_string();
     assert!(error.contains("384") && error.contains("768"), "{error}");
 }
 
 #[tokio::test]
 async fn it_keeps_to_the_rules() {
-    keeps_to_the_rules(answer, "lighthouse", 3, async |api, _| {
-        embedder(api, 384)?.embed(vec!["An old lighthouse.".into()]).await.map(|_| ())
+    keeps_to_the_rules(answer, "lighthouse", 1, async |api, place| {
+        embedder(api, 384, place)?.embed(vec!["An old lighthouse.".into()]).await.map(|_| ())
     })
     .await;
 }

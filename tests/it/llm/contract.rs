@@ -49,7 +49,7 @@ pub(super) async fn streams_and_then_says_that_it_is_done(make: Make) {
     let usage = loop {
         match stream.next().await.expect("an end").expect("no error") {
             Delta::Text(text) => pieces.push(text),
-            Delta::Again => panic!("one backend doesn't fall back"),
+            Delta::Call(_) | Delta::Again => panic!("one backend, and no function"),
             Delta::Done(usage) => break usage,
         }
     };
@@ -78,7 +78,7 @@ pub(super) async fn stops_within_one_token_when_cancelled(make: Make) {
     let usage = loop {
         match stream.next().await.expect("an end").expect("no error") {
             Delta::Text(_) => more += 1,
-            Delta::Again => panic!("one backend doesn't fall back"),
+            Delta::Call(_) | Delta::Again => panic!("one backend, and no function"),
             Delta::Done(usage) => break usage,
         }
     };

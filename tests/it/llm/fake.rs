@@ -38,8 +38,8 @@ async fn repeats_what_was_said_the_same_each_time() {
 #[tokio::test]
 async fn refuses_a_grammar() {
     let mut request = ask("Hello.");
-    let grammar = r#"root ::= "yes" | "no""#.into();
-    request.format = Some(rose::providers::llm::ReplyFormat { grammar, schema: serde_json::Value::Null });
+    let grammar = r#"root ::= "yes" | "no""#;
+    request.format = Some(rose::providers::llm::ReplyFormat::written(grammar, serde_json::Value::Null));
     assert!(matches!(fake(Room::default()).stream(request).await, Err(ProviderError::InvalidInput { .. })));
 }
 

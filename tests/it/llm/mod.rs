@@ -14,7 +14,8 @@ use rose::domain::ids::SessionId;
 use rose::domain::message::Role;
 use rose::providers::ProviderError;
 use rose::providers::llm::{
-    ChatMessage, Delta, Generation, GenerationRequest, GenerationStream, LanguageModel, Sampling, collect,
+    ChatMessage, Delta, Generation, GenerationRequest, GenerationStream, LanguageModel, Sampling, Tool, ToolChoice,
+    Tools, collect,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,10 +46,24 @@ fn request(messages: Vec<ChatMessage>) -> GenerationRequest {
         sampling: Sampling { temperature: 0.0, repeat_penalty: 1.1, ..Sampling::default() },
         prefix: None,
         format: None,
+        tools: None,
         plain: false,
         stop: Vec::new(),
         cancel: CancellationToken::new(),
     }
+}
+
+/// One function, and how it is to be called.
+fn weather(choice: ToolChoice) -> Tools {
+    let parameters = serde_json::json!({
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]}},
+        "required": ["city", "unit"],
+        "additionalProperties": false,
+    });
+    let description = Some("Tells the weather in a city.".into());
+    let tool = Tool { name: "get_weather".into(), description, parameters, strict: None };
+    Tools { offered: vec![tool], choice, parallel: false }
 }
 
 async fn answer(model: &Arc<dyn LanguageModel>, request: GenerationRequest) -> Generation {
@@ -60,6 +75,7 @@ async fn answer(model: &Arc<dyn LanguageModel>, request: GenerationRequest) -> G
 async fn piece(stream: &mut GenerationStream) -> String {
     match stream.next().await {
         Some(Ok(Delta::Text(text))) => text,
+        Some(Ok(Delta::Call(_))) => panic!("no function was offered"),
         Some(Ok(Delta::Again)) => panic!("the reply began anew"),
         Some(Ok(Delta::Done(_))) => panic!("the reply ended early"),
         Some(Err(error)) => panic!("the reply broke off: {error}"),

@@ -16,14 +16,15 @@ use rose::domain::image::{Image, ImageFormat};
 use rose::domain::message::Role;
 use rose::providers::breaker::BreakerState;
 use rose::providers::llm::{
-    ChatMessage, Delta, FakeLanguageModel, Finish, LanguageModel, OpenAiLanguageModel, Ordered, collect,
+    ChatMessage, Delta, FakeLanguageModel, Finish, LanguageModel, OpenAiLanguageModel, Ordered, ReplyFormat,
+    SchemaFormat, ToolChoice, collect,
 };
 use rose::providers::{Place, ProviderError};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::contract::contract;
-use super::{Room, answer, ask};
+use super::{Room, answer, ask, weather};
 
 /// What the stand-in does with one request.
 #[derive(Clone, Copy)]
@@ -46,6 +47,10 @@ enum Act {
     ReasonsAloud,
     /// Far more words than asked for.
     Rambles,
+    /// Two functions, in pieces.
+    Calls,
+    /// A function, whole, and without an index.
+    CallsAtOnce,
 }
 
 #[derive(Default)]
@@ -109,6 +114,24 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
         Act::ReasonsAloud => {
             stream(chunk("<think>The") + &chunk(" sea?</th") + &chunk("ink>\n\nThe sea is calm.") + &ending())
         }
+        Act::Calls => stream(
+            calls(
+                json!([{"index": 0, "id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": ""}}]),
+            ) + &calls(json!([{"index": 0, "function": {"arguments": "{\"city\":"}}]))
+                + &calls(json!([{"index": 0, "function": {"arguments": "\"Lisbon\"}"}}]))
+                + &calls(
+                    json!([{"index": 1, "id": "call_2", "type": "function", "function": {"name": "now", "arguments": ""}}]),
+                )
+                + &format!(
+                    "data: {}\n\n",
+                    json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+                )
+                + "data: [DONE]\n\n",
+        ),
+        Act::CallsAtOnce => stream(
+            calls(json!([{"id": "call_1", "type": "function", "function": {"name": "now", "arguments": "{}"}}]))
+                + &ending(),
+        ),
         Act::Rambles => stream((0..400).map(|_| chunk("on ")).collect::<String>() + &ending()),
         Act::Reply => stream(chunk("The sea ") + &chunk("is calm.") + &ending() + "data: [DONE]\n\n"),
         Act::Limited(wait) => {
@@ -120,6 +143,10 @@ async fn complete(State(seen): State<Arc<Seen>>, headers: HeaderMap, body: Bytes
         Act::Silent => Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>()).into_response(),
         Act::Hang => std::future::pending().await,
     }
+}
+
+fn calls(calls: Value) -> String {
+    format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": {"tool_calls": calls}, "finish_reason": null}]}))
 }
 
 fn chunk(text: &str) -> String {
@@ -323,7 +350,7 @@ async fn serve_fake(State(fake): State<Arc<FakeLanguageModel>>, body: axum::Json
     let events = stream.map(|delta| {
         Ok::<_, std::io::Error>(match delta.unwrap() {
             Delta::Text(text) => chunk(&text),
-            Delta::Again => panic!("one model doesn't fall back"),
+            Delta::Call(_) | Delta::Again => panic!("one model, and no function"),
             Delta::Done(usage) => {
                 let reason = if usage.finish == Finish::Length { "length" } else { "stop" };
                 let choice = json!({"index": 0, "delta": {}, "finish_reason": reason});
@@ -377,4 +404,46 @@ async fn health_is_told_that_the_breaker_opened() {
         failure(&groq.model).await;
     }
     assert_eq!(groq.model.backends()[0].breaker, Some(BreakerState::Open));
+}
+
+#[tokio::test]
+async fn functions_are_offered_and_their_calls_put_together() {
+    let service = stand_in(&[Act::Calls, Act::CallsAtOnce, Act::Reply]).await;
+    let mut request = ask("What is the weather like in Lisbon, and what time is it?");
+    request.tools = Some(weather(ToolChoice::Named("get_weather".into())));
+    let reply = answer(&service.model, request.clone()).await;
+    let calls: Vec<_> = reply.calls.iter().map(|c| (c.id.as_str(), c.name.as_str(), c.arguments.as_str())).collect();
+    assert_eq!(calls, [("call_1", "get_weather", "{\"city\":\"Lisbon\"}"), ("call_2", "now", "{}")]);
+    assert_eq!((reply.text.as_str(), reply.usage.finish), ("", Finish::Calls));
+    assert_eq!(answer(&service.model, request.clone()).await.usage.finish, Finish::Calls, "whatever the service says");
+
+    request.messages.push(ChatMessage { calls: reply.calls, ..ChatMessage::new(Role::Assistant, "") });
+    request.messages.push(ChatMessage::tool_result("call_1".into(), "clear"));
+    answer(&service.model, request).await;
+    let requests = service.seen.requests.lock().unwrap();
+    let (first, last) = (&requests[0].1, &requests[2].1);
+    assert_eq!(first["tools"][0]["function"]["name"], "get_weather");
+    assert_eq!(first["tool_choice"]["function"]["name"], "get_weather");
+    assert_eq!(first["parallel_tool_calls"], false);
+    assert_eq!(last["messages"][2]["tool_calls"][0]["id"], "call_1");
+    assert_eq!(
+        (&last["messages"][3]["role"], &last["messages"][3]["tool_call_id"]),
+        (&json!("tool"), &json!("call_1"))
+    );
+}
+
+#[tokio::test]
+async fn formats_are_passed_on() {
+    let service = stand_in(&[]).await;
+    let mut request = ask("A pet, please.");
+    request.format = Some(ReplyFormat::Object);
+    answer(&service.model, request.clone()).await;
+    let schema = json!({"type": "object"});
+    let of = SchemaFormat { name: "pet".into(), schema: schema.clone(), strict: true, grammar: None };
+    request.format = Some(ReplyFormat::Schema(of));
+    answer(&service.model, request).await;
+    let requests = service.seen.requests.lock().unwrap();
+    assert_eq!(requests[0].1["response_format"], json!({"type": "json_object"}));
+    let expected = json!({"type": "json_schema", "json_schema": {"name": "pet", "strict": true, "schema": schema}});
+    assert_eq!(requests[1].1["response_format"], expected);
 }

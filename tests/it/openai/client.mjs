@@ -48,7 +48,7 @@ for (const name of ["json", "text", "srt", "vtt", "verbose_json"]) {
 }
 
 got.speech = {};
-for (const name of ["mp3", "opus", "wav", "pcm"]) {
+for (const name of ["mp3", "opus", "aac", "flac", "wav", "pcm"]) {
   const input = "The sea is calm tonight. The tide is full.";
   const response = await client.audio.speech.create({ model: "tts-1", voice: "alloy", input, response_format: name });
   got.speech[name] = Buffer.from(await response.arrayBuffer()).toString("base64");

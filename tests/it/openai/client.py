@@ -45,7 +45,7 @@ for name in ("json", "text", "srt", "vtt", "verbose_json"):
         got["segments"] = [[one.start, one.end] for one in heard.segments]
 
 got["speech"] = {}
-for name in ("mp3", "opus", "wav", "pcm"):
+for name in ("mp3", "opus", "aac", "flac", "wav", "pcm"):
     with client.audio.speech.with_streaming_response.create(
         model="tts-1", voice="alloy", input="The sea is calm tonight. The tide is full.", response_format=name
     ) as response:

@@ -1,4 +1,5 @@
 //! The OpenAI protocol under `/v1`: its own clients, unmodified, and what they don't try.
 
 mod chat;
-mod clients;
+pub mod clients;
+mod speech;

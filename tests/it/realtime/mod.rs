@@ -1,5 +1,6 @@
 //! The spoken conversation over a WebSocket.
 
+mod agents;
 mod bad_events;
 mod client;
 mod hearing;

@@ -99,7 +99,9 @@ async fn one_job_that_fails_keeps_no_other_from_running_and_is_tried_again() {
 #[tokio::test]
 async fn stops_when_told_and_lets_go_of_the_folder() {
     let fixture = fixture();
-    let jobs = Jobs::start(housekeeping(&fixture));
+    let config = rose::config::Config::defaults(&rose::config::Overrides::default()).unwrap();
+    let models = std::sync::Arc::new(rose::providers::watch::ModelWatch::new(&config));
+    let jobs = Jobs::start(housekeeping(&fixture), models);
     jobs.stop().await;
     drop(fixture.store);
     SqliteStore::open(&fixture.config).unwrap();

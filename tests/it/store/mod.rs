@@ -8,6 +8,8 @@ mod housekeeping;
 mod memory_contract;
 mod qdrant;
 mod qdrant_engine;
+mod reembedding;
+mod reembedding_crash;
 mod sessions;
 mod sqlite;
 

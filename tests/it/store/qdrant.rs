@@ -13,7 +13,7 @@ use rose::store::{MemoryFilter, MemoryStore, NewMemory, QdrantMemories, StoreErr
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::support::qdrant::Qdrant;
+use crate::support::qdrant::{Collection, Qdrant};
 use crate::support::service::{Act, Service, api};
 
 fn memory(user: UserId, width: usize) -> NewMemory {
@@ -43,17 +43,42 @@ async fn the_collection_is_made_with_its_size_distance_and_indexes() {
 }
 
 #[tokio::test]
-async fn another_models_memories_are_another_collections() {
+async fn memories_of_one_model_are_not_mixed_with_anothers() {
     let qdrant = Qdrant::start();
     let user = UserId::generate();
     let one = QdrantMemories::new(&qdrant.api(), "one", 12).unwrap();
-    let other = QdrantMemories::new(&qdrant.api(), "other", 12).unwrap();
     one.insert_memory(memory(user, 12)).await.unwrap();
+    // With the alias that says whose they are, and, as of an earlier time, without.
+    for _ in 0..2 {
+        let other = QdrantMemories::new(&qdrant.api(), "other", 12).unwrap();
+        let error = other.prepare().await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Model { expected, got } if expected == "one" && got == "other"),
+            "{error}"
+        );
+        assert!(error.to_string().contains("rose memories reembed"), "{error}");
+        let wider = QdrantMemories::new(&qdrant.api(), "one", 24).unwrap().prepare().await;
+        assert!(matches!(wider, Err(StoreError::Dimension { expected: 12, got: 24 })), "{wider:?}");
+        assert_eq!(qdrant.collections().len(), 1, "nothing was made for it");
+        qdrant.aliases().clear();
+    }
     let near = Embedding::normalised(vec![1.0; 12]);
-    assert_eq!(one.nearest_memories(user, &near, 3).await.unwrap().len(), 1);
-    assert_eq!(other.nearest_memories(user, &near, 3).await.unwrap(), []);
     let again = QdrantMemories::new(&qdrant.api(), "one", 12).unwrap();
     assert_eq!(again.nearest_memories(user, &near, 3).await.unwrap().len(), 1, "what is there stays");
+    assert_eq!(qdrant.aliases()["rose_memories-current"], "rose_memories-one-12");
+}
+
+#[tokio::test]
+async fn which_of_several_collections_holds_the_memories_is_not_guessed() {
+    let qdrant = Qdrant::start();
+    QdrantMemories::new(&qdrant.api(), "one", 12).unwrap().insert_memory(memory(UserId::generate(), 12)).await.unwrap();
+    qdrant.aliases().clear();
+    let points = qdrant.collections()["rose_memories-one-12"].points.clone();
+    let (size, distance, indexes) = (12, Distance::Cosine, Default::default());
+    qdrant.collections().insert("rose_memories-other-12".into(), Collection { size, distance, indexes, points });
+    let third = QdrantMemories::new(&qdrant.api(), "third", 12).unwrap();
+    let error = third.prepare().await.unwrap_err();
+    assert!(matches!(error, StoreError::Collection(_)), "{error}");
 }
 
 #[tokio::test]
@@ -69,7 +94,7 @@ async fn a_collection_that_is_otherwise_is_refused() {
     change(384, Distance::Cosine);
     assert!(matches!(store().prepare().await, Err(StoreError::Dimension { expected: 384, got: 12 })));
     change(12, Distance::Dot);
-    assert!(matches!(store().prepare().await, Err(StoreError::Model { .. })));
+    assert!(matches!(store().prepare().await, Err(StoreError::Collection(_))));
 }
 
 #[tokio::test]
@@ -148,7 +173,7 @@ async fn what_passes_is_tried_again() {
     let limited = Status::with_metadata(Code::ResourceExhausted, "Rate limiting exceeded", soon);
     let qdrant = Qdrant::start_failing([limited]);
     QdrantMemories::new(&qdrant.api(), "one", 12).unwrap().prepare().await.unwrap();
-    assert_eq!(qdrant.calls(), 6, "one for each call of the preparation, and one more");
+    assert_eq!(qdrant.calls(), 9, "one for each call of the preparation, and one more");
 
     let mut late = MetadataMap::new();
     late.insert("retry-after", "3600".parse().unwrap());

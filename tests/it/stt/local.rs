@@ -11,7 +11,7 @@ use rose::weights::ModelStore;
 
 use super::contract::contract;
 use super::{SPOKEN, empty_folder, joined, request, write};
-use crate::audio::{made, original, sounds};
+use crate::audio::{corpus, made, original, sounds};
 use crate::vad::local_detector;
 
 fn load(change: impl FnOnce(&mut Config)) -> Result<Arc<dyn SpeechToText>, BuildError> {
@@ -67,6 +67,38 @@ async fn hears_the_same_in_every_container() {
         // One word in thirteen: codecs leave out what is hardly heard.
         assert!(errors <= 0.08, "{}: {heard}", kind.file);
     }
+}
+
+#[tokio::test]
+async fn hears_the_same_in_every_shape() {
+    let plain = transcript(&*english(), original("austen-0890.wav")).await;
+    // One of each way to be odd; all of them are compared by their samples. Codecs cost the smallest model up to
+    // three words of thirteen.
+    let selected = [
+        "WAV with no sizes",
+        "WAV with an odd chunk, not padded",
+        "WAV with RF64",
+        "WAV with RIFX",
+        "WAV around MP3",
+        "MP3 behind garbage",
+        "MP3 from the middle of a frame",
+        "FLAC in Ogg",
+        "Opus, one side turned",
+        "MP3, one side turned",
+        "AIFF",
+        "CAF, Opus",
+        "CAF, ALAC",
+    ];
+    for name in selected {
+        let shape = corpus::corpus().iter().find(|shape| shape.name == name).expect(name);
+        let heard = transcript(&*english(), made::decoded_at_16k(&shape.bytes)).await;
+        let lossy = ["MP3", "Opus"].iter().any(|codec| name.contains(codec));
+        let errors = word_error_rate(&plain, &heard);
+        assert!(errors <= if lossy { 0.25 } else { 0.08 }, "{name}: {heard}");
+    }
+    let chained = corpus::corpus().iter().find(|shape| shape.name == "Opus, two links").expect("a chain");
+    let heard = transcript(&*english(), made::decoded_at_16k(&chained.bytes)).await;
+    assert!(word_error_rate(&format!("{plain} {plain}"), &heard) <= 0.25, "both links: {heard}");
 }
 
 #[tokio::test]
@@ -133,4 +165,54 @@ fn what_is_no_model_is_refused_when_loaded() {
     }
     let outcome = load(|config| config.stt.language = Some("de".into()));
     assert!(matches!(outcome, Err(BuildError::Provider(ProviderError::InvalidInput { .. }))));
+}
+
+/// Longer than what the model hears at once, and hardly a pause in it.
+#[tokio::test]
+async fn no_sentence_is_lost_where_a_long_recording_is_parted() {
+    let clips = SPOKEN.map(|(name, _)| original(name));
+    let (mut parts, mut apart) = (Vec::new(), Vec::new());
+    for (clip, (_, _)) in clips.iter().zip(SPOKEN) {
+        apart.push(transcript(&*english(), clip.clone()).await);
+    }
+    let mut spoken = Vec::new();
+    for at in [0, 1, 2, 1, 0, 2, 2, 0, 1, 1, 2, 0] {
+        parts.push(&clips[at]);
+        spoken.push(SPOKEN[at].1);
+    }
+    let heard_apart: Vec<&str> = [0, 1, 2, 1, 0, 2, 2, 0, 1, 1, 2, 0].iter().map(|at| apart[*at].as_str()).collect();
+    let pause = rose::domain::audio::Clip::new(vec![0.0; 4_000], clips[0].rate);
+    let with_pauses: Vec<&rose::domain::audio::Clip> = parts.iter().flat_map(|part| [*part, &pause]).collect();
+    let clip = joined(&with_pauses, 0);
+    assert!(clip.duration() > Duration::from_secs(90));
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let mut asked = request(clip);
+    asked.heard = Some(told);
+    let whole = english().transcribe(asked).await.expect("an answer");
+    let spoken = spoken.join(" ");
+    let (errors, errors_apart) =
+        (word_error_rate(&spoken, &whole.text), word_error_rate(&spoken, &heard_apart.join(" ")));
+    println!("{errors} of the words of the whole are wrong, {errors_apart} of its parts'");
+    assert!(errors <= errors_apart + 0.03, "{errors} and {errors_apart}: {}", whole.text);
+    assert!(whole.segments.windows(2).all(|pair| pair[0].end <= pair[1].start), "out of order");
+    let mut told = Vec::new();
+    while let Ok(segment) = heard.try_recv() {
+        told.push(segment.text);
+    }
+    assert_eq!(told.join(" "), whole.text, "each was told as it was heard");
+}
+
+#[tokio::test]
+async fn a_prompt_helps_and_a_temperature_is_told() {
+    let mut asked = request(original("austen-0870.wav"));
+    asked.prompt = Some("Mister Jon Dashwood.".into());
+    asked.words = true;
+    let heard = english().transcribe(asked).await.expect("an answer");
+    assert!(heard.text.contains("Mister Jon "), "{}", heard.text);
+    let words: Vec<&str> = heard.segments.iter().flat_map(|segment| &segment.words).map(|w| w.text.as_str()).collect();
+    assert_eq!(words.join(" "), heard.text);
+    let mut warm = request(original("jfk.wav"));
+    warm.temperature = Some(0.4);
+    let heard = english().transcribe(warm).await.expect("an answer");
+    assert!(heard.segments.iter().all(|segment| segment.details.as_ref().is_some_and(|one| one.temperature == 0.4)));
 }

@@ -7,14 +7,13 @@ mod openai;
 mod ordered;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rose::domain::audio::{Clip, SampleRate};
 use rose::providers::stt::TranscriptionRequest;
 use tokio_util::sync::CancellationToken;
 
 /// The fixtures, with the words spoken.
-const SPOKEN: [(&str, &str); 3] = [
+pub(crate) const SPOKEN: [(&str, &str); 3] = [
     (
         "jfk.wav",
         "And so, my fellow Americans: ask not what your country can do for you, ask what you can do for your country.",
@@ -28,7 +27,7 @@ const SPOKEN: [(&str, &str); 3] = [
 ];
 
 fn request(clip: Clip) -> TranscriptionRequest {
-    TranscriptionRequest { clip: Arc::new(clip), language: None, likely: None, cancel: CancellationToken::new() }
+    TranscriptionRequest::new(clip, CancellationToken::new())
 }
 
 /// The clips behind one another, with `pause_seconds` of silence between.

@@ -50,7 +50,12 @@ fn reply(text: &'static str) -> Response {
     let count = words.len();
     let chunk =
         |content: &str| json!({"choices": [{"index": 0, "delta": {"content": content}, "finish_reason": null}]});
-    let mut events: Vec<String> = words.into_iter().map(|word| format!("data: {}\n\n", chunk(word))).collect();
+    // As Groq's models that reason do, before the first word.
+    let thought = |text: &str| json!({"choices": [{"index": 0, "delta": {"reasoning": text}, "finish_reason": null}]});
+    let thoughts =
+        ["The person asks for a story. ", "Keep it short."].map(|text| format!("data: {}\n\n", thought(text)));
+    let mut events: Vec<String> = thoughts.into_iter().collect();
+    events.extend(words.into_iter().map(|word| format!("data: {}\n\n", chunk(word))));
     let end = json!({
         "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 400, "completion_tokens": count, "total_tokens": 400 + count},

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use qdrant_client::qdrant;
+use qdrant_client::qdrant::alias_operations::Action as AliasAction;
 use qdrant_client::qdrant::collections_server::{Collections, CollectionsServer};
 use qdrant_client::qdrant::condition::ConditionOneOf;
 use qdrant_client::qdrant::r#match::MatchValue;
@@ -48,6 +49,8 @@ pub struct Done {
 #[derive(Default)]
 struct Shared {
     collections: Mutex<BTreeMap<String, Collection>>,
+    /// The collections that they mean.
+    aliases: Mutex<BTreeMap<String, String>>,
     /// How the next calls fail.
     faults: Mutex<VecDeque<Status>>,
     /// Calls that came with the key.
@@ -96,6 +99,10 @@ impl Qdrant {
 
     pub fn collections(&self) -> MutexGuard<'_, BTreeMap<String, Collection>> {
         self.shared.collections.lock().unwrap()
+    }
+
+    pub fn aliases(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.shared.aliases.lock().unwrap()
     }
 
     pub fn calls(&self) -> usize {
@@ -253,12 +260,60 @@ impl Collections for Qdrant {
         Ok(Response::new(qdrant::CollectionOperationResponse { result: true, time: 0.0 }))
     }
 
+    async fn delete(
+        &self,
+        request: Request<qdrant::DeleteCollection>,
+    ) -> Result<Response<qdrant::CollectionOperationResponse>, Status> {
+        let name = request.into_inner().collection_name;
+        self.aliases().retain(|_, collection| *collection != name);
+        let result = self.collections().remove(&name).is_some();
+        Ok(Response::new(qdrant::CollectionOperationResponse { result, time: 0.0 }))
+    }
+
+    /// All of them in one step.
+    async fn update_aliases(
+        &self,
+        request: Request<qdrant::ChangeAliases>,
+    ) -> Result<Response<qdrant::CollectionOperationResponse>, Status> {
+        let collections = self.collections();
+        let mut aliases = self.aliases();
+        for action in request.into_inner().actions {
+            match action.action.expect("an action") {
+                AliasAction::CreateAlias(qdrant::CreateAlias { collection_name, alias_name }) => {
+                    if !collections.contains_key(&collection_name) {
+                        let message = format!("Not found: Collection `{collection_name}` doesn't exist!");
+                        return Err(Status::not_found(message));
+                    }
+                    if collections.contains_key(&alias_name) {
+                        let message = format!("Wrong input: Collection `{alias_name}` already exists!");
+                        return Err(Status::invalid_argument(message));
+                    }
+                    aliases.insert(alias_name, collection_name);
+                }
+                AliasAction::DeleteAlias(qdrant::DeleteAlias { alias_name }) => {
+                    aliases.remove(&alias_name);
+                }
+                AliasAction::RenameAlias(_) => panic!("Rose renames no alias"),
+            }
+        }
+        Ok(Response::new(qdrant::CollectionOperationResponse { result: true, time: 0.0 }))
+    }
+
+    async fn list_aliases(
+        &self,
+        _: Request<qdrant::ListAliasesRequest>,
+    ) -> Result<Response<qdrant::ListAliasesResponse>, Status> {
+        let description = |(alias, collection): (&String, &String)| qdrant::AliasDescription {
+            alias_name: alias.clone(),
+            collection_name: collection.clone(),
+        };
+        let aliases = self.aliases().iter().map(description).collect();
+        Ok(Response::new(qdrant::ListAliasesResponse { aliases, time: 0.0 }))
+    }
+
     never_called! {
         update: UpdateCollection -> CollectionOperationResponse,
-        delete: DeleteCollection -> CollectionOperationResponse,
-        update_aliases: ChangeAliases -> CollectionOperationResponse,
         list_collection_aliases: ListCollectionAliasesRequest -> ListAliasesResponse,
-        list_aliases: ListAliasesRequest -> ListAliasesResponse,
         collection_cluster_info: CollectionClusterInfoRequest -> CollectionClusterInfoResponse,
         update_collection_cluster_setup: UpdateCollectionClusterSetupRequest -> UpdateCollectionClusterSetupResponse,
         create_shard_key: CreateShardKeyRequest -> CreateShardKeyResponse,

@@ -20,6 +20,10 @@ pub enum Act {
     /// 429, with these seconds to wait.
     Limited(&'static str),
     Status(u16),
+    /// 404, as Groq and OpenAI refuse a model that they have no more.
+    ModelNotFound,
+    /// 302 to a path of the same service.
+    Redirect,
     /// 200, and a page where the answer should be.
     Garbage,
     /// The connection goes away after the first piece of the answer.
@@ -113,6 +117,13 @@ async fn serve(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, 
         }
         Act::Limited(wait) => (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait)], error()).into_response(),
         Act::Status(status) => (StatusCode::from_u16(status).unwrap(), error()).into_response(),
+        Act::ModelNotFound => {
+            let message = "The model `a-model` does not exist or you do not have access to it.";
+            let error =
+                serde_json::json!({"message": message, "type": "invalid_request_error", "code": "model_not_found"});
+            (StatusCode::NOT_FOUND, axum::Json(serde_json::json!({"error": error}))).into_response()
+        }
+        Act::Redirect => (StatusCode::FOUND, [("location", "/elsewhere")]).into_response(),
         Act::Garbage => ([("content-type", "text/html")], "<html>Bad gateway</html>").into_response(),
         Act::Cut => {
             let (media_type, pieces) = (shared.answer)(&request);
@@ -162,7 +173,7 @@ pub async fn keeps_to_the_rules<Called>(
         assert!(outcome.is_ok() && requests == 2, "{act:?}: {outcome:?} after {requests} requests");
     }
     let refused = [400, 401, 402, 403, 404, 413, 422].map(Act::Status);
-    for act in refused.into_iter().chain([Act::Garbage, Act::Cut, Act::Silent]) {
+    for act in refused.into_iter().chain([Act::ModelNotFound, Act::Redirect, Act::Garbage, Act::Cut, Act::Silent]) {
         let (outcome, requests) = run(act, Place::Last).await;
         let error = outcome.err().unwrap_or_else(|| panic!("{act:?} is no answer"));
         assert!(error.may_fall_back() && requests == 1, "{act:?}: {error} after {requests} requests");

@@ -59,10 +59,8 @@ pub(super) async fn is_understood(voice: &Arc<dyn TextToSpeech>, name: Option<&s
         request.voice = name.map(str::to_owned);
         let clip = spoken(voice, request).await;
         let request = TranscriptionRequest {
-            clip: Arc::new(resample(&clip, SampleRate::SPEECH)),
             language: Some("en".into()),
-            likely: None,
-            cancel: tokio_util::sync::CancellationToken::new(),
+            ..TranscriptionRequest::new(resample(&clip, SampleRate::SPEECH), tokio_util::sync::CancellationToken::new())
         };
         let heard = listener.transcribe(request).await.expect("a transcription").text;
         let errors = word_error_rate(text, &heard);

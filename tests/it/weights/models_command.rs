@@ -33,7 +33,7 @@ fn run(config: &Config, arguments: &[&str]) -> (String, Result<(), String>) {
     let mut out = Vec::new();
     let result = match rose {
         Rose::Models(command) => command.run_to(config, &no_hub(), &Lines::default().progress(), &mut out),
-        Rose::Doctor(command) => command.run_to(config, &mut out),
+        Rose::Doctor(command) => command.run_to(config, &[], &mut out),
     };
     (String::from_utf8(out).unwrap(), result.map_err(|error| error.to_string()))
 }

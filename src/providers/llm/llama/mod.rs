@@ -1,5 +1,6 @@
 //! llama.cpp in this process: any GGUF model. One thread owns the engine; sessions share its batches and its KV cache.
 
+mod calling;
 mod engine;
 mod mtmd;
 mod prompt;
@@ -26,14 +27,18 @@ use llama_cpp_2::token::LlamaToken;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::Span;
 
+use self::calling::Calling;
 use self::engine::{Engine, EngineSettings};
 use self::prompt::{Prompt, Prompter};
 use self::reply::Reply;
+use self::sampler::Grammar;
 use self::sequence::{Job, Kind, ReplyJob};
 use self::slots::Owner;
 use self::states::States;
-use self::vision::Vision;
-use super::{Ability, ChatMessage, GenerationRequest, GenerationStream, HiddenStates, LanguageModel};
+use self::vision::{Picture, Vision};
+use super::{
+    Ability, ChatMessage, GenerationRequest, GenerationStream, HiddenStates, LanguageModel, ReplyFormat, SchemaFormat,
+};
 use crate::config::LocalLlmConfig;
 use crate::domain::message::Role;
 use crate::providers::{Description, ProviderError};
@@ -130,15 +135,36 @@ impl LlamaLanguageModel {
         })
     }
 
-    async fn prompt(&self, messages: &[ChatMessage], generation: bool) -> Result<Prompt, ProviderError> {
-        if messages.is_empty() {
-            return Err(invalid("the prompt has no messages".into()));
-        }
+    /// The messages' pictures, computed, in their order.
+    async fn pictures(&self, messages: &[ChatMessage]) -> Result<Vec<Arc<Picture>>, ProviderError> {
         let mut pictures = Vec::new();
         for image in messages.iter().flat_map(|message| &message.images) {
             let vision = self.vision.as_ref().ok_or_else(|| invalid("this model sees no pictures".into()))?;
             pictures.push(vision.read(image.clone()).await?);
         }
+        Ok(pictures)
+    }
+
+    async fn prompt_with_tools(&self, request: &GenerationRequest) -> Result<(Prompt, Calling), ProviderError> {
+        let pictures = self.pictures(&request.messages).await?;
+        let (prompter, messages) = (Arc::clone(&self.prompter), request.messages.clone());
+        let tools = request.tools.clone();
+        // Reading the template takes milliseconds.
+        let (prompt, calling) =
+            tokio::task::spawn_blocking(move || prompter.prompt_with_tools(&messages, &pictures, tools.as_ref()))
+                .await
+                .map_err(|_| failed("laying out the prompt ended without an answer".into()))??;
+        if prompt.len() >= self.context_tokens {
+            return Err(too_long(prompt.len(), self.context_tokens));
+        }
+        Ok((prompt, calling))
+    }
+
+    async fn prompt(&self, messages: &[ChatMessage], generation: bool) -> Result<Prompt, ProviderError> {
+        if messages.is_empty() {
+            return Err(invalid("the prompt has no messages".into()));
+        }
+        let pictures = self.pictures(messages).await?;
         let bytes: usize = messages.iter().map(|message| message.text.len()).sum();
         let prompt = if bytes <= LONG_PROMPT_BYTES {
             self.prompter.prompt(messages, &pictures, generation)?
@@ -217,23 +243,42 @@ impl LanguageModel for LlamaLanguageModel {
             return Err(ProviderError::Cancelled);
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
-        let prompt = self.prompt(&request.messages, true).await?;
-        if let Some(format) = &request.format {
-            sampler::check_grammar(&self.model, &format.grammar).map_err(invalid)?;
+        let (prompt, calling) = if request.speaks_of_tools() {
+            let (prompt, calling) = self.prompt_with_tools(&request).await?;
+            (prompt, Some(calling))
+        } else {
+            (self.prompt(&request.messages, true).await?, None)
+        };
+        let mut grammar = request.format.as_ref().map(grammar_of).transpose()?;
+        if let Some(of_calls) = calling.as_ref().and_then(Calling::grammar) {
+            if grammar.is_some() {
+                return Err(invalid("a reply in a format calls no functions: leave one of the two out".into()));
+            }
+            grammar = Some(of_calls);
         }
+        if let Some(grammar) = &grammar {
+            sampler::check_grammar(&self.model, grammar).map_err(invalid)?;
+        }
+        let own_stops = calling.as_ref().map_or(&[][..], Calling::stops);
         let (pieces, received) = mpsc::channel(PIECES_AHEAD);
         let (ending, ended) = oneshot::channel();
         let kind = Kind::Reply(Box::new(ReplyJob {
             max_tokens: request.max_tokens,
             sampling: request.sampling,
-            grammar: request.format.as_ref().map(|format| format.grammar.clone()),
-            unwanted: request.plain.then(|| Arc::clone(&self.markup)),
-            stop: request.stop.clone(),
+            grammar,
+            shown: calling.as_ref().map(|calling| calling.shown(self.prompter.marks())).unwrap_or_default(),
+            // A call is written in marks of markup.
+            unwanted: (request.plain && request.tools.is_none()).then(|| Arc::clone(&self.markup)),
+            stop: request.stop.iter().chain(own_stops).cloned().collect(),
             pieces,
             ending,
         }));
         self.submit(prompt, &request, kind, place)?;
-        Ok(Reply { pieces: received, ending: ended, cancel: request.cancel }.into_stream())
+        let reply = Reply { pieces: received, ending: ended, cancel: request.cancel }.into_stream();
+        Ok(match calling {
+            Some(calling) => calling.read(reply),
+            None => reply,
+        })
     }
 
     async fn prepare(&self, request: &GenerationRequest) -> Result<(), ProviderError> {
@@ -245,7 +290,10 @@ impl LanguageModel for LlamaLanguageModel {
         }
         let place = Arc::clone(&self.ahead).try_acquire_owned().map_err(|_| busy())?;
         let whole = request.messages.last().is_some_and(|message| message.role == Role::User);
-        let prompt = self.prompt(&request.messages, whole).await?;
+        let prompt = match request.speaks_of_tools() {
+            true => self.prompt_with_tools(request).await?.0,
+            false => self.prompt(&request.messages, whole).await?,
+        };
         let (done, outcome) = oneshot::channel();
         self.submit(prompt, request, Kind::Ahead(done), place)?;
         tokio::select! {
@@ -277,6 +325,15 @@ fn backend() -> Result<&'static LlamaBackend, ProviderError> {
         })
         .as_ref()
         .map_err(|error| failed(format!("llama.cpp can't start: {error}")))
+}
+
+fn grammar_of(format: &ReplyFormat) -> Result<Grammar, ProviderError> {
+    let text = match format {
+        ReplyFormat::Schema(SchemaFormat { grammar: Some(grammar), .. }) => grammar.clone(),
+        ReplyFormat::Schema(SchemaFormat { schema, .. }) => calling::grammar_of_schema(schema)?,
+        ReplyFormat::Object => calling::grammar_of_schema(&serde_json::json!({"type": "object"}))?,
+    };
+    Ok(Grammar::whole(text))
 }
 
 fn failed(reason: String) -> ProviderError {

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use llama_cpp_2::model::{LlamaChatTemplate, LlamaModel};
 use llama_cpp_2::token::LlamaToken;
 
+use super::calling::Calling;
 use super::slots::common;
 use super::vision::{Picture, Piece, Rows};
 use super::{failed, raw};
 use crate::domain::message::Role;
 use crate::providers::ProviderError;
-use crate::providers::llm::ChatMessage;
+use crate::providers::llm::{ChatMessage, Tools};
 
 /// Stands for a message's text while the template is laid out, so that the text itself is never read as template. From
 /// the private use area, around the message's number.
@@ -24,8 +25,10 @@ const REMEMBERED_BYTES: usize = 512 * 1024;
 pub(super) struct Prompter {
     model: Arc<LlamaModel>,
     template: LlamaChatTemplate,
-    /// Marks that the template uses, the longest first, with their tokens.
+    /// Every control token's mark, the longest first.
     marks: Vec<(String, LlamaToken)>,
+    /// Of those, what the template uses between plain messages.
+    used: Vec<(String, LlamaToken)>,
     begin: Option<LlamaToken>,
     /// A history is sent again with every turn; most of it was tokenised before.
     remembered: Mutex<Remembered>,
@@ -63,11 +66,12 @@ impl Prompter {
     pub(super) fn new(model: Arc<LlamaModel>) -> Result<Self, ProviderError> {
         let template = model.chat_template(None).map_err(|error| failed(format!("no chat template: {error}")))?;
         let begin = raw::begins_with_mark(&model).then(|| model.token_bos());
-        let mut prompter = Self { model, template, marks: Vec::new(), begin, remembered: Mutex::default() };
+        let mut prompter =
+            Self { model, template, marks: Vec::new(), used: Vec::new(), begin, remembered: Mutex::default() };
         let sample = prompter.layout(&[Role::System, Role::User, Role::Assistant, Role::User], true)?;
         prompter.marks = raw::control_tokens(&prompter.model);
-        prompter.marks.retain(|(mark, _)| sample.contains(mark.as_str()));
         prompter.marks.sort_by_key(|(mark, _)| std::cmp::Reverse(mark.len()));
+        prompter.used = used_in(&sample, &prompter.marks);
         Ok(prompter)
     }
 
@@ -82,26 +86,62 @@ impl Prompter {
         pictures: &[Arc<Picture>],
         generation: bool,
     ) -> Result<Prompt, ProviderError> {
-        let mut pictures = pictures.iter();
         let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
         let layout = self.layout(&roles, generation)?;
-        let mut builder = Builder { prompter: self, parts: Vec::new(), tokens: Vec::new(), run: String::new() };
-        let mut placed = 0;
+        self.fill(&layout, &self.used, messages, pictures)
+    }
+
+    /// A prompt, open for the model's turn, that tells of functions or holds calls and their results; and how its reply
+    /// is read.
+    ///
+    /// # Errors
+    /// `InvalidInput` where the functions can't be shown to this model, `Failed` as [`Prompter::prompt`].
+    pub(super) fn prompt_with_tools(
+        &self,
+        messages: &[ChatMessage],
+        pictures: &[Arc<Picture>],
+        tools: Option<&Tools>,
+    ) -> Result<(Prompt, Calling), ProviderError> {
+        let calling = Calling::lay_out(&self.model, &self.marks, messages, tools)?;
+        let prompt = self.fill(calling.text(), &used_in(calling.text(), &self.marks), messages, pictures)?;
+        Ok((prompt, calling))
+    }
+
+    /// Control tokens with their marks.
+    pub(super) fn marks(&self) -> &[(String, LlamaToken)] {
+        &self.marks
+    }
+
+    /// Puts the messages' texts where the layout has their placeholders; one that is empty may have none.
+    fn fill(
+        &self,
+        layout: &str,
+        marks: &[(String, LlamaToken)],
+        messages: &[ChatMessage],
+        pictures: &[Arc<Picture>],
+    ) -> Result<Prompt, ProviderError> {
+        let left_out = || failed("the chat template leaves messages out".into());
+        let mut pictures = pictures.iter();
+        let mut builder = Builder { prompter: self, marks, parts: Vec::new(), tokens: Vec::new(), run: String::new() };
+        let mut next = 0;
         for (number, piece) in layout.split(PLACE).enumerate() {
             if number % 2 == 0 {
                 builder.template(piece)?;
                 continue;
             }
-            let message = piece.parse::<usize>().ok().filter(|index| *index == placed).and_then(|at| messages.get(at));
-            let message = message.ok_or_else(|| failed("the chat template leaves messages out".into()))?;
+            let at = piece.parse::<usize>().ok().filter(|at| *at >= next).ok_or_else(left_out)?;
+            let message = messages.get(at).ok_or_else(left_out)?;
+            if messages[next..at].iter().any(has_content) {
+                return Err(left_out());
+            }
+            next = at + 1;
             for picture in pictures.by_ref().take(message.images.len()) {
                 builder.picture(picture)?;
             }
             builder.message(message.role, message.text.trim())?;
-            placed += 1;
         }
-        if placed != messages.len() {
-            return Err(failed("the chat template leaves messages out".into()));
+        if messages[next..].iter().any(has_content) {
+            return Err(left_out());
         }
         let mut parts = builder.finish()?;
         if let (Some(begin), Some(Part::Fixed(tokens))) = (self.begin, parts.first_mut())
@@ -122,7 +162,7 @@ impl Prompter {
         let places: Vec<(CString, CString)> = roles
             .iter()
             .enumerate()
-            .map(|(at, role)| Ok((CString::new(role.as_str())?, CString::new(format!("{PLACE}{at}{PLACE}"))?)))
+            .map(|(at, role)| Ok((CString::new(role.as_str())?, CString::new(placeholder(at))?)))
             .collect::<Result<_, std::ffi::NulError>>()
             .map_err(unfit)?;
         let messages: Vec<(&CStr, &CStr)> = places.iter().map(|(a, b)| (a.as_c_str(), b.as_c_str())).collect();
@@ -147,9 +187,23 @@ impl Prompter {
     }
 }
 
+/// What stands for the text of message `at` while a template is laid out.
+pub(super) fn placeholder(at: usize) -> String {
+    format!("{PLACE}{at}{PLACE}")
+}
+
+fn has_content(message: &ChatMessage) -> bool {
+    !message.text.trim().is_empty() || !message.images.is_empty()
+}
+
+fn used_in(layout: &str, marks: &[(String, LlamaToken)]) -> Vec<(String, LlamaToken)> {
+    marks.iter().filter(|(mark, _)| layout.contains(mark.as_str())).cloned().collect()
+}
+
 /// Tokenises text between two marks in one go, as the model saw it in training; replies stand apart.
 struct Builder<'a> {
     prompter: &'a Prompter,
+    marks: &'a [(String, LlamaToken)],
     parts: Vec<Part>,
     tokens: Vec<LlamaToken>,
     run: String,
@@ -157,9 +211,8 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn template(&mut self, mut text: &str) -> Result<(), ProviderError> {
-        let prompter = self.prompter;
         // Of the marks that come first, the longest, which stands first in the list.
-        while let Some((at, mark, token)) = prompter
+        while let Some((at, mark, token)) = self
             .marks
             .iter()
             .filter_map(|(mark, token)| text.find(mark.as_str()).map(|at| (at, mark, *token)))

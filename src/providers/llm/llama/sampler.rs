@@ -24,6 +24,28 @@ const MARKUP: &[u8] = b"()[]{}<>*#_`|~^\\";
 /// Longer grammars are refused: parsing them holds up everyone.
 const GRAMMAR_BYTES: usize = 64 * 1024;
 
+/// What a reply is held to, in GBNF.
+#[derive(Clone)]
+pub(super) struct Grammar {
+    pub(super) text: String,
+    /// `None`: from the first token on.
+    pub(super) triggers: Option<Triggers>,
+}
+
+/// From where on a reply is held to its grammar.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Triggers {
+    /// Regular expressions over the reply so far; the grammar holds from their first group on.
+    pub(super) patterns: Vec<String>,
+    pub(super) tokens: Vec<LlamaToken>,
+}
+
+impl Grammar {
+    pub(super) fn whole(text: String) -> Self {
+        Self { text, triggers: None }
+    }
+}
+
 pub(super) struct Sampler {
     sampling: Sampling,
     recent: VecDeque<LlamaToken>,
@@ -45,10 +67,10 @@ impl Sampler {
     pub(super) fn new(
         model: &LlamaModel,
         sampling: Sampling,
-        grammar: Option<&str>,
+        grammar: Option<&Grammar>,
         unwanted: Option<Arc<[LlamaToken]>>,
     ) -> Result<Self, String> {
-        let grammar = grammar.map(|text| parse(model, text)).transpose()?;
+        let grammar = grammar.map(|grammar| parse(model, grammar)).transpose()?;
         let draw = if sampling.temperature <= 0.0 {
             LlamaSampler::greedy()
         } else {
@@ -127,15 +149,21 @@ impl Sampler {
 
 /// # Errors
 /// As [`Sampler::new`].
-pub(super) fn check_grammar(model: &LlamaModel, text: &str) -> Result<(), String> {
-    parse(model, text).map(drop)
+pub(super) fn check_grammar(model: &LlamaModel, grammar: &Grammar) -> Result<(), String> {
+    parse(model, grammar).map(drop)
 }
 
-fn parse(model: &LlamaModel, text: &str) -> Result<LlamaSampler, String> {
+fn parse(model: &LlamaModel, Grammar { text, triggers }: &Grammar) -> Result<LlamaSampler, String> {
     if text.len() > GRAMMAR_BYTES {
         return Err(format!("the grammar has {} bytes, at most {GRAMMAR_BYTES} are taken", text.len()));
     }
-    LlamaSampler::grammar(model, text, GRAMMAR_ROOT).map_err(|error| format!("the grammar can't be used: {error}"))
+    let grammar = match triggers {
+        None => LlamaSampler::grammar(model, text, GRAMMAR_ROOT),
+        Some(Triggers { patterns, tokens }) => {
+            LlamaSampler::grammar_lazy_patterns(model, text, GRAMMAR_ROOT, patterns, tokens)
+        }
+    };
+    grammar.map_err(|error| format!("the grammar can't be used: {error}"))
 }
 
 fn fits(grammar: &LlamaSampler, token: LlamaToken) -> bool {

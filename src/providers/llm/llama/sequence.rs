@@ -13,7 +13,7 @@ use tracing::Span;
 use super::mtmd::Embeddings;
 use super::prompt::Prompt;
 use super::raw;
-use super::sampler::Sampler;
+use super::sampler::{Grammar, Sampler};
 use super::slots::Owner;
 use super::utf8::Utf8Assembler;
 use crate::domain::stage::EngineTiming;
@@ -42,7 +42,9 @@ pub(super) enum Kind {
 pub(super) struct ReplyJob {
     pub(super) max_tokens: usize,
     pub(super) sampling: Sampling,
-    pub(super) grammar: Option<String>,
+    pub(super) grammar: Option<Grammar>,
+    /// Control tokens that are part of the text.
+    pub(super) shown: Vec<LlamaToken>,
     /// Tokens that never come.
     pub(super) unwanted: Option<Arc<[LlamaToken]>>,
     pub(super) stop: Vec<String>,
@@ -129,7 +131,7 @@ impl Sequence {
         let speaker = match &job.kind {
             Kind::Ahead(_) => None,
             Kind::Reply(reply) => {
-                match Sampler::new(model, reply.sampling, reply.grammar.as_deref(), reply.unwanted.clone()) {
+                match Sampler::new(model, reply.sampling, reply.grammar.as_ref(), reply.unwanted.clone()) {
                     Ok(sampler) => Some(Speaker {
                         sampler,
                         letters: Utf8Assembler::default(),
@@ -205,7 +207,7 @@ impl Sequence {
             return Some(Finish::Stop);
         };
         self.usage.completion_tokens += 1;
-        let letters = speaker.letters.push(&raw::piece(model, token, false));
+        let letters = speaker.letters.push(&raw::piece(model, token, reply.shown.contains(&token)));
         let stopped = match speaker.stops.push(&letters) {
             Scanned::Text(text) => {
                 speaker.unsent.push_str(&text);

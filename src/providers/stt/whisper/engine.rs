@@ -9,16 +9,15 @@ use tokio_util::sync::CancellationToken;
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState};
 
 use super::judge::Tokens;
+use super::words::{self, Piece};
 use super::{BACKEND, failed, header, text};
 use crate::config::LocalSttConfig;
 use crate::domain::audio::SampleRate;
+use crate::providers::stt::Word;
 use crate::providers::{ProviderError, cores};
 
 /// Encoder frames for each second of sound: a mel frame each 10 ms, halved by the second convolution.
 const FRAMES_PER_SECOND: f32 = 50.0;
-
-/// What the model hears at once; longer clips are heard window by window.
-const WINDOW: Duration = Duration::from_secs(30);
 
 /// A token of text is written at most so often: twice as fast as people speak.
 const TOKENS_PER_SECOND: f32 = 12.0;
@@ -81,9 +80,18 @@ impl Language {
     }
 }
 
+/// What a window is heard with, beside its language.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Manner {
+    /// As [`TranscriptionRequest`](super::TranscriptionRequest) has them.
+    pub(super) prompt: Option<String>,
+    pub(super) temperature: Option<f32>,
+    pub(super) words: bool,
+}
+
 pub(super) struct Heard {
     pub(super) segments: Vec<HeardSegment>,
-    pub(super) language: Option<Language>,
+    pub(super) language: Language,
 }
 
 /// Times count from the start of the samples.
@@ -91,17 +99,23 @@ pub(super) struct HeardSegment {
     pub(super) start: Duration,
     pub(super) end: Duration,
     pub(super) text: String,
+    pub(super) words: Vec<Word>,
+    pub(super) tokens: Tokens,
+    pub(super) temperature: f32,
+    pub(super) no_speech_probability: f32,
 }
+
+/// Temperatures at which a window is heard again, while its words look wrong. whisper.cpp's own steps are half as wide and
+/// keep what the encoder made, but don't tell which of them the words are of.
+const WARMER: [f32; 2] = [0.4, 0.8];
 
 pub(super) struct Engine {
     context: WhisperContext,
     state: WhisperState,
     context_margin: Duration,
     threads: usize,
-    /// The last run's context was cut.
-    is_cut: bool,
     /// One for each language asked for: making one leaks the language's name (whisper-rs 0.16.0, `set_language`).
-    params: HashMap<Option<Language>, FullParams<'static, 'static>>,
+    params: HashMap<Language, FullParams<'static, 'static>>,
 }
 
 impl Engine {
@@ -120,25 +134,21 @@ impl Engine {
             state,
             context_margin: config.context_margin,
             threads: config.threads,
-            is_cut: false,
             params: HashMap::new(),
         };
         // Touches every weight once.
-        let attempt = Attempt::Shrunk { frames: FRAMES_PER_SECOND as i32, length: Duration::from_secs(1) };
-        engine.run_on_silence(attempt, &CancellationToken::new())?;
+        let length = Duration::from_secs(1);
+        let silence = vec![0.0; SampleRate::SPEECH.samples_in(length)];
+        let attempt = Attempt { frames: Some(FRAMES_PER_SECOND as i32), length, temperature: 0.0 };
+        engine.run(&silence, ENGLISH, attempt, &Run::default(), &CancellationToken::new())?;
         Ok(engine)
-    }
-
-    fn run_on_silence(&mut self, attempt: Attempt, cancel: &CancellationToken) -> Result<(), ProviderError> {
-        let silence = vec![0.0; SampleRate::SPEECH.samples_in(attempt.length())];
-        self.run(&silence, Some(ENGLISH), attempt, cancel).map(|_| ())
     }
 
     pub(super) fn is_multilingual(&self) -> bool {
         self.context.is_multilingual()
     }
 
-    /// `samples` are 16 kHz mono.
+    /// `samples` are 16 kHz mono, of one window at most.
     ///
     /// # Errors
     /// `Cancelled`, or `Failed` where the model can't be run.
@@ -146,38 +156,49 @@ impl Engine {
         &mut self,
         samples: &[f32],
         spoken: Spoken,
+        manner: &Manner,
         cancel: &CancellationToken,
     ) -> Result<Heard, ProviderError> {
         let length = SampleRate::SPEECH.duration_of(samples.len());
         let spoken = if self.is_multilingual() { spoken } else { Spoken::Known(ENGLISH) };
-        if length > WINDOW && !matches!(spoken, Spoken::Known(_)) {
-            return self.transcribe_in_windows(samples, length, cancel);
-        }
         let mut language = spoken.first_guess();
+        let run = Run { prompt: self.prompt_tokens(manner.prompt.as_deref())?, words: manner.words };
+        let temperature = manner.temperature.unwrap_or(0.0);
         if let Some(frames) = self.shrunk_context(length) {
-            let tokens = self.attempt(samples, &mut language, spoken, Attempt::Shrunk { frames, length }, cancel)?;
+            let attempt = Attempt { frames: Some(frames), length, temperature };
+            let tokens = self.attempt(samples, &mut language, spoken, attempt, &run, cancel)?;
             if !tokens.look_wrong() {
-                return Ok(Heard { segments: self.segments(length, tokens.ids.len()), language: Some(language) });
+                return Ok(Heard { segments: self.segments(attempt, &run, tokens.ids.len()), language });
             }
             tracing::debug!("transcribing again with the full context");
         }
-        self.attempt(samples, &mut language, spoken, Attempt::Full { length }, cancel)?;
-        Ok(Heard { segments: self.segments(length, usize::MAX), language: Some(language) })
+        let mut attempt = Attempt { frames: None, length, temperature };
+        let mut tokens = self.attempt(samples, &mut language, spoken, attempt, &run, cancel)?;
+        for warmer in WARMER {
+            if manner.temperature.is_some() || !tokens.are_guessed() {
+                break;
+            }
+            attempt.temperature = warmer;
+            self.run(samples, language, attempt, &run, cancel)?;
+            tokens = self.tokens();
+        }
+        Ok(Heard { segments: self.segments(attempt, &run, usize::MAX), language })
     }
 
-    /// Hears a clip of one window in `language`; where it turns out to be in another, once more in that.
+    /// Hears a window in `language`; where it turns out to be in another, once more in that.
     fn attempt(
         &mut self,
         samples: &[f32],
         language: &mut Language,
         spoken: Spoken,
         attempt: Attempt,
+        run: &Run,
         cancel: &CancellationToken,
     ) -> Result<Tokens, ProviderError> {
-        self.run(samples, Some(*language), attempt, cancel)?;
+        self.run(samples, *language, attempt, run, cancel)?;
         let mut tokens = self.tokens();
-        if matches!(attempt, Attempt::Shrunk { .. }) {
-            tokens.say_it_once(attempt.length());
+        if attempt.frames.is_some() {
+            tokens.say_it_once(attempt.length);
         }
         if let Spoken::Known(_) = spoken {
             return Ok(tokens);
@@ -185,34 +206,34 @@ impl Engine {
         let (found, probability) = self.spoken_language()?;
         let needed = match spoken {
             // Short clips are often taken for something else.
-            Spoken::Likely(_) if !tokens.look_wrong() && attempt.length() < CLEAR_FROM => return Ok(tokens),
+            Spoken::Likely(_) if !tokens.look_wrong() && attempt.length < CLEAR_FROM => return Ok(tokens),
             Spoken::Likely(_) if !tokens.look_wrong() => CLEARLY,
             _ => RATHER,
         };
         if found != *language && probability >= needed {
             *language = found;
-            self.run(samples, Some(found), attempt, cancel)?;
+            self.run(samples, found, attempt, run, cancel)?;
             tokens = self.tokens();
-            if matches!(attempt, Attempt::Shrunk { .. }) {
-                tokens.say_it_once(attempt.length());
+            if attempt.frames.is_some() {
+                tokens.say_it_once(attempt.length);
             }
         }
         Ok(tokens)
     }
 
-    /// A clip of several windows in a language that nobody named: whisper.cpp judges it by the first.
-    fn transcribe_in_windows(
-        &mut self,
-        samples: &[f32],
-        length: Duration,
-        cancel: &CancellationToken,
-    ) -> Result<Heard, ProviderError> {
-        // whisper.cpp 1.8.3 judges with the context of the run before, and takes English for Latin where that was cut.
-        if self.is_cut {
-            self.run_on_silence(Attempt::Full { length: Duration::from_secs(1) }, cancel)?;
-        }
-        let language = self.run(samples, None, Attempt::Full { length }, cancel)?;
-        Ok(Heard { segments: self.segments(length, usize::MAX), language })
+    /// # Errors
+    /// `InvalidInput` where the text can't be told in the model's tokens.
+    fn prompt_tokens(&self, prompt: Option<&str>) -> Result<Vec<i32>, ProviderError> {
+        let Some(prompt) = prompt.filter(|prompt| !prompt.trim().is_empty()) else { return Ok(Vec::new()) };
+        let most = usize::try_from(self.context.n_text_ctx()).unwrap_or(0);
+        // A space before it, as before every word that the model writes.
+        let mut tokens = self.context.tokenize(&format!(" {}", prompt.trim()), most).map_err(|_| {
+            let reason = format!("the prompt has more than {most} tokens, or a NUL");
+            ProviderError::InvalidInput { backend: BACKEND, reason }
+        })?;
+        // Half of the context is the prompt's; its end is nearest to what comes.
+        let first = tokens.len().saturating_sub(most / 2 - 1);
+        Ok(tokens.split_off(first))
     }
 
     /// The language of the clip that was just heard, and how probable it is: from one step of the decoder over the
@@ -246,20 +267,23 @@ impl Engine {
         (frames < self.context.n_audio_ctx() * 9 / 10).then_some(frames)
     }
 
-    /// The language that was heard, or given; [`Engine::tokens`] and [`Engine::segments`] are the words.
+    /// [`Engine::tokens`] and [`Engine::segments`] are the words.
     fn run(
         &mut self,
         samples: &[f32],
-        language: Option<Language>,
+        language: Language,
         attempt: Attempt,
+        run: &Run,
         cancel: &CancellationToken,
-    ) -> Result<Option<Language>, ProviderError> {
+    ) -> Result<(), ProviderError> {
         if cancel.is_cancelled() {
             return Err(ProviderError::Cancelled);
         }
-        let mut params = self.params.entry(language).or_insert_with(|| params(language)).clone();
+        let mut params: FullParams<'static, '_> =
+            self.params.entry(language).or_insert_with(|| params(language)).clone();
         attempt.apply(&mut params);
-        self.is_cut = matches!(attempt, Attempt::Shrunk { .. });
+        params.set_tokens(&run.prompt);
+        params.set_token_timestamps(run.words);
         // SAFETY: the callback reads the token behind the pointer, which outlives the call to `full` below; no copy of
         // these params lives longer.
         unsafe {
@@ -272,13 +296,10 @@ impl Engine {
             state.full(params, samples)
         });
         match outcome {
-            Ok(()) => {}
-            Err(_) if cancel.is_cancelled() => return Err(ProviderError::Cancelled),
-            Err(WhisperError::NoSamples) => {}
-            Err(error) => return Err(failed(format!("the model can't be run: {error}"))),
+            Ok(()) | Err(WhisperError::NoSamples) => Ok(()),
+            Err(_) if cancel.is_cancelled() => Err(ProviderError::Cancelled),
+            Err(error) => Err(failed(format!("the model can't be run: {error}"))),
         }
-        let spoken = whisper_rs::get_lang_str(self.state.full_lang_id_from_state()).map(Language);
-        Ok(language.or(spoken))
     }
 
     /// The text tokens of the last run.
@@ -296,39 +317,42 @@ impl Engine {
         tokens
     }
 
-    /// The words of the last run over a clip of that length, up to so many tokens of text. A clip of one window is one
-    /// segment to whisper.cpp; its timestamps part it here.
-    fn segments(&self, length: Duration, most_tokens: usize) -> Vec<HeardSegment> {
+    /// The words of the last run, up to so many tokens of text. The window is one segment to whisper.cpp; its timestamps
+    /// part it here.
+    fn segments(&self, attempt: Attempt, run: &Run, most_tokens: usize) -> Vec<HeardSegment> {
+        let Attempt { length, temperature, .. } = attempt;
         let mut segments = Vec::new();
         let mut left = most_tokens;
         for whole in self.state.as_iter() {
-            if length > WINDOW {
-                let text = String::from_utf8_lossy(whole.to_bytes().unwrap_or_default());
-                push(&mut segments, centiseconds(whole.start_timestamp()), centiseconds(whole.end_timestamp()), &text);
-                continue;
-            }
-            let (mut start, mut bytes) = (Duration::ZERO, Vec::new());
+            let no_speech_probability = whole.no_speech_probability();
+            let (mut start, mut pieces, mut tokens) = (Duration::ZERO, Vec::new(), Tokens::default());
+            let mut end_segment = |start: Duration, end: Duration, pieces: Vec<Piece>, tokens: Tokens| {
+                let raw: Vec<u8> = pieces.iter().flat_map(|piece| piece.bytes.iter().copied()).collect();
+                let text = text::spoken(&String::from_utf8_lossy(&raw));
+                if !text.is_empty() {
+                    let end = end.max(start);
+                    let words = if run.words { words::of(&pieces, start..end) } else { Vec::new() };
+                    segments.push(HeardSegment { start, end, text, words, tokens, temperature, no_speech_probability });
+                }
+            };
             for token in (0..whole.n_tokens()).filter_map(|at| whole.get_token(at)) {
                 let id = token.token_id();
                 if let Ok(steps) = u32::try_from(id - self.context.token_beg()) {
                     let at = TIMESTAMP_STEP * steps;
-                    push(&mut segments, start, at, &String::from_utf8_lossy(&bytes));
-                    (start, bytes) = (at, Vec::new());
+                    end_segment(start, at, std::mem::take(&mut pieces), std::mem::take(&mut tokens));
+                    start = at;
                 } else if id < self.context.token_eot() && left > 0 {
                     left -= 1;
-                    bytes.extend_from_slice(token.to_bytes().unwrap_or_default());
+                    let data = token.token_data();
+                    tokens.ids.push(id);
+                    tokens.log_probabilities.push(data.plog);
+                    let bytes = token.to_bytes().unwrap_or_default().to_vec();
+                    pieces.push(Piece { bytes, start: centiseconds(data.t0), end: centiseconds(data.t1) });
                 }
             }
-            push(&mut segments, start, length, &String::from_utf8_lossy(&bytes));
+            end_segment(start, length, pieces, tokens);
         }
         segments
-    }
-}
-
-fn push(segments: &mut Vec<HeardSegment>, start: Duration, end: Duration, raw: &str) {
-    let text = text::spoken(raw);
-    if !text.is_empty() {
-        segments.push(HeardSegment { start, end: end.max(start), text });
     }
 }
 
@@ -336,45 +360,36 @@ fn centiseconds(count: i64) -> Duration {
     Duration::from_millis(u64::try_from(count).unwrap_or(0) * 10)
 }
 
-/// One run of the model over a clip.
+/// One run of the model over a window.
 #[derive(Debug, Clone, Copy)]
-enum Attempt {
-    /// The encoder sees the clip and a margin, not 30 s; once, at temperature 0.
-    Shrunk { frames: i32, length: Duration },
-    /// As whisper.cpp does it, with higher temperatures where it finds its own result wanting.
-    Full { length: Duration },
+struct Attempt {
+    /// Encoder frames of the clip and a margin; `None`: the encoder sees 30 s.
+    frames: Option<i32>,
+    length: Duration,
+    temperature: f32,
+}
+
+/// What all runs over a window share.
+#[derive(Debug, Default)]
+struct Run {
+    prompt: Vec<i32>,
+    words: bool,
 }
 
 impl Attempt {
-    fn length(self) -> Duration {
-        match self {
-            Attempt::Shrunk { length, .. } | Attempt::Full { length } => length,
-        }
-    }
-
     fn apply(self, params: &mut FullParams<'_, '_>) {
-        let length = self.length();
         // Else what follows the last timestamp, silence mostly, is heard once more by itself, and words found in it.
-        params.set_single_segment(length <= WINDOW);
-        if length <= WINDOW {
-            params.set_max_tokens((SPARE_TOKENS + TOKENS_PER_SECOND * length.as_secs_f32()) as i32);
-        }
-        match self {
-            Attempt::Shrunk { frames, .. } => {
-                params.set_audio_ctx(frames);
-                params.set_temperature_inc(0.0);
-            }
-            Attempt::Full { .. } => {
-                params.set_audio_ctx(0);
-                params.set_temperature_inc(0.2);
-            }
-        }
+        params.set_single_segment(true);
+        params.set_max_tokens((SPARE_TOKENS + TOKENS_PER_SECOND * self.length.as_secs_f32()) as i32);
+        params.set_audio_ctx(self.frames.unwrap_or(0));
+        params.set_temperature(self.temperature);
+        params.set_temperature_inc(0.0);
     }
 }
 
-fn params(language: Option<Language>) -> FullParams<'static, 'static> {
+fn params(language: Language) -> FullParams<'static, 'static> {
     let mut params = FullParams::new(SamplingStrategy::Greedy { best_of: 2 });
-    params.set_language(language.map(Language::code));
+    params.set_language(Some(language.code()));
     params.set_no_context(true);
     params.set_suppress_blank(true);
     params.set_suppress_nst(true);

@@ -15,6 +15,9 @@ pub(super) struct Tokens {
 /// rambles with more confidence than that.
 const LEAST_MEAN_LOG_PROBABILITY: f32 = -0.7;
 
+/// As Whisper judges whether to try again at a higher temperature.
+const GUESSED_MEAN_LOG_PROBABILITY: f32 = -1.0;
+
 /// Whisper's own measure and threshold of repetition (whisper.cpp 1.8.3, `whisper_sequence_score` and `entropy_thold`):
 /// the entropy of the last 32 tokens, in nats.
 const ENTROPY_WINDOW: usize = 32;
@@ -46,7 +49,12 @@ impl Tokens {
         self.ids.is_empty() || self.mean_log_probability() < LEAST_MEAN_LOG_PROBABILITY || self.repeat()
     }
 
-    fn mean_log_probability(&self) -> f32 {
+    /// Of a run with the full context: another temperature may find better ones.
+    pub(super) fn are_guessed(&self) -> bool {
+        !self.ids.is_empty() && (self.mean_log_probability() < GUESSED_MEAN_LOG_PROBABILITY || self.repeat())
+    }
+
+    pub(super) fn mean_log_probability(&self) -> f32 {
         self.log_probabilities.iter().sum::<f32>() / self.log_probabilities.len().max(1) as f32
     }
 

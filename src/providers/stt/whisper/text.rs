@@ -8,6 +8,11 @@ use regex::Regex;
 static SOUNDS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*|[♪♫♬🎵🎶]").expect("the pattern is a constant"));
 
+/// Where such descriptions stand.
+pub(super) fn sounds(text: &str) -> Vec<std::ops::Range<usize>> {
+    SOUNDS.find_iter(text).map(|found| found.range()).collect()
+}
+
 /// The words alone, with single spaces; empty where only punctuation is left.
 pub(super) fn spoken(text: &str) -> String {
     let words = SOUNDS.replace_all(text, " ");

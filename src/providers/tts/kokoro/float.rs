@@ -16,7 +16,7 @@ const QUANTIZED: &str = "_quantized";
 const SCALE: &str = "_scale";
 
 /// Whether this processor has them: VNNI of x86, the dot products of ARM. Not where it has tiles of bytes (AMX) too: with them
-/// ONNX Runtime 1.24.2 gives other samples than everywhere else, a hum in the place of words.
+/// ONNX Runtime 1.24.2 gave other samples than everywhere else, a hum in the place of words; later ones were not tried there.
 pub(super) fn bytes_are_faster() -> bool {
     #[cfg(target_arch = "x86_64")]
     {

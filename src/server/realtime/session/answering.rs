@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Cut, Pending, Playing, Session, Words, new_item_id};
 use crate::conversation::{Event, Heard, TurnInput};
+use crate::graph::state::Calling;
 use crate::server::rate_limit;
 use crate::server::realtime::outgoing::Gone;
 use crate::server::realtime::playback::Playback;
@@ -76,7 +77,10 @@ impl Session {
             return Ok(());
         }
         let Some(wanted) = self.wanted.take() else { return Ok(()) };
-        let Some(input) = input(std::mem::take(&mut self.pending)) else {
+        let results = self.exchange.as_ref().filter(|exchange| exchange.is_whole());
+        let again = results.map(|exchange| TurnInput::Again(exchange.turn));
+        let exchange = results.map(|exchange| exchange.messages.clone()).unwrap_or_default();
+        let Some(input) = input(std::mem::take(&mut self.pending)).or(again) else {
             let problem = Problem::new("nothing_to_answer", "There is nothing to answer: add a message first.");
             return self.outgoing.send(event::error(&problem, wanted.event_id.as_deref()));
         };
@@ -97,9 +101,14 @@ impl Session {
                 voice: head.settings.own_voice.clone(),
                 speed: Some(head.settings.speed),
                 instructions: head.settings.instructions.clone(),
+                calling: Calling { tools: head.settings.tools.clone(), exchange, calls: Vec::new() },
             },
         };
         let turn = WatchedTurn::start(&self.server, &self.app, asked);
+        // Results that come late belong to what was said last.
+        if let Some(exchange) = &mut self.exchange {
+            exchange.turn = turn.id();
+        }
         let item_id = head.item_id.clone();
         self.playing = Some(Playing { item_id, turn: turn.id(), playback: Playback::default(), stopped: false });
         self.reply = Some(Reply::new(head, turn));
@@ -120,7 +129,14 @@ impl Session {
 
     pub(super) fn take_reply(&mut self, happened: Option<Event>) -> Result<(), Gone> {
         let (Some(reply), Some(playing)) = (&mut self.reply, &mut self.playing) else { return Ok(()) };
+        let calls = match &happened {
+            Some(Event::Done(outcome)) if !reply.is_cancelled() => Some(outcome.clone()),
+            _ => None,
+        };
         let over = reply.forward(happened, &mut self.outgoing, &mut self.items, &mut playing.playback)?;
+        if let Some(outcome) = calls {
+            self.note_calls(&outcome);
+        }
         if over {
             self.reply = None;
         }

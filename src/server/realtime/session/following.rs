@@ -2,13 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Cut, MOST_PENDING, Pending, Session, Wanted, Words, new_item_id};
-use crate::server::realtime::client_event::{self, ClientEvent, NewItem, ResponseRequest};
+use serde_json::json;
+
+use super::{Cut, MOST_PENDING, Pending, Session, Wanted, Words};
+use crate::server::error::ApiError;
+use crate::server::realtime::client_event::{self, ClientEvent, NewContent, NewItem, ResponseRequest};
 use crate::server::realtime::items::{self, Item};
 use crate::server::realtime::outgoing::Gone;
 use crate::server::realtime::problem::Problem;
 use crate::server::realtime::reply::Cancelled;
 use crate::server::realtime::server_event as event;
+use crate::server::realtime::settings::LANGUAGE;
 
 impl Session {
     pub(super) async fn take_event(&mut self, text: &str) -> Result<(), Gone> {
@@ -31,16 +35,18 @@ impl Session {
                 if new.language != self.settings.language {
                     let known = new.language.as_ref().is_none_or(|code| self.app.conversation.knows_language(code));
                     if !known {
-                        let field = "session.audio.input.transcription.language";
-                        return Err(Problem::value(field, "No model here hears this language.").into());
+                        return Err(Problem::value(LANGUAGE, "No model here hears this language.").into());
                     }
                     self.listening.set_language(new.language.clone()).await;
                 }
                 if new.turns != self.settings.turns {
                     self.listening.set_turns(new.turns.map(|turns| turns.detection)).await;
                 }
-                if new.instructions != self.settings.instructions {
-                    self.listening.set_instructions(new.instructions.clone()).await;
+                if (&new.instructions, &new.tools) != (&self.settings.instructions, &self.settings.tools) {
+                    self.listening.set_guidance(new.instructions.clone(), new.tools.clone()).await;
+                }
+                if new.input != self.settings.input {
+                    self.half_sample.clear();
                 }
                 if new.delivery() != self.settings.delivery() {
                     self.listening.set_delivery(new.delivery()).await;
@@ -50,15 +56,19 @@ impl Session {
                 self.outgoing.send(event::session("session.updated", &session))?;
             }
             ClientEvent::Append { audio } => {
-                let clip = self.settings.input.decode(&audio, "audio")?;
+                let clip = self.settings.input.decode(&audio, &mut self.half_sample, "audio")?;
                 self.listening.hear(clip).await;
             }
             ClientEvent::Commit => {
+                self.half_sample.clear();
                 self.commits.push_back(event_id.map(str::to_owned));
                 self.listening.commit().await;
             }
-            ClientEvent::Clear => self.listening.clear().await,
-            ClientEvent::ItemCreate { item } => self.add_item(item).await?,
+            ClientEvent::Clear => {
+                self.half_sample.clear();
+                self.listening.clear().await;
+            }
+            ClientEvent::ItemCreate { item, previous_item_id } => self.add_item(item, previous_item_id).await?,
             ClientEvent::ItemTruncate { item_id, audio_end_ms } => {
                 self.truncate(&item_id, Duration::from_millis(audio_end_ms))?;
             }
@@ -81,10 +91,43 @@ impl Session {
         Ok(())
     }
 
-    async fn add_item(&mut self, new: NewItem) -> Result<(), Refusal> {
-        if new.kind != "message" || new.role.as_deref().is_some_and(|role| role != "user") {
-            return Err(Problem::value("item.role", "Only the person's own messages can be added: role user.").into());
+    async fn add_item(&mut self, new: NewItem, previous: Option<String>) -> Result<(), Refusal> {
+        let place = self.place(previous)?;
+        match (new.kind.as_str(), new.role.as_deref()) {
+            ("message", None | Some("user")) => self.add_users(new, place).await,
+            ("message", Some("assistant")) => self.add_assistants(new, &place).await,
+            ("message", Some("system")) => self.add_systems(new, &place).await,
+            ("function_call_output", _) => self.add_call_output(new),
+            ("message", Some(_)) => {
+                Err(Problem::value("item.role", "The roles are user, assistant and system.").into())
+            }
+            _ => Err(Problem::value("item.type", "The types are message and function_call_output.").into()),
         }
+    }
+
+    /// Where a new item goes.
+    ///
+    /// # Errors
+    /// Where something stands behind that place that was answered already.
+    fn place(&self, previous: Option<String>) -> Result<Place, Refusal> {
+        let previous = match previous {
+            None => return Ok(Place::End),
+            Some(root) if root == "root" => None,
+            Some(id) => {
+                self.items.get(&id).ok_or_else(|| Problem::value("previous_item_id", "There is no such item."))?;
+                Some(id)
+            }
+        };
+        let waits = |item: &Item| self.pending.iter().any(|pending| pending.item_id == item.id);
+        if !self.items.behind(previous.as_deref()).all(waits) {
+            let message = "An item can be put at the end, or among those that wait for an answer.";
+            return Err(Problem::value("previous_item_id", message).into());
+        }
+        Ok(Place::Behind(previous))
+    }
+
+    /// A message of the person's, which waits for an answer.
+    async fn add_users(&mut self, new: NewItem, place: Place) -> Result<(), Refusal> {
         if self.pending.len() >= MOST_PENDING {
             let message = "Too many messages wait for an answer: send response.create.";
             return Err(Problem::new("too_many_messages", message).into());
@@ -92,18 +135,24 @@ impl Session {
         let mut texts = Vec::new();
         let mut clip = None;
         let mut content = Vec::new();
-        for part in new.content {
-            match (part.kind.as_str(), part.text, part.audio) {
-                ("input_text" | "text", Some(text), _) => {
+        for part in new.content.into_iter().flatten() {
+            match (part.kind.as_str(), part.text, part.audio, part.transcript) {
+                ("input_text" | "text", Some(text), ..) => {
                     content.push(items::written(&text));
                     texts.push(text);
                 }
-                ("input_audio", _, Some(audio)) if clip.is_none() => {
-                    clip = Some(self.settings.input.decode(&audio, "item.content")?);
+                ("input_audio", _, Some(audio), _) if clip.is_none() => {
+                    clip = Some(self.settings.input.decode(&audio, &mut Vec::new(), "item.content")?);
                     content.push(items::spoken(None));
                 }
+                // Of a conversation that is told again: the sound is gone, its words are here.
+                ("input_audio", _, None, Some(transcript)) => {
+                    content.push(items::spoken(Some(&transcript)));
+                    texts.push(transcript);
+                }
                 _ => {
-                    let message = "A message's content is input_text with `text`, or one input_audio with `audio`.";
+                    let message = "A message's content is input_text with `text`, or one input_audio with `audio` or \
+                                   `transcript`.";
                     return Err(Problem::value("item.content", message).into());
                 }
             }
@@ -114,15 +163,9 @@ impl Session {
         if clip.is_some() && !texts.is_empty() {
             return Err(Problem::value("item.content", "A message is either written or spoken.").into());
         }
-        let most = self.app.config.conversation.max_message_chars;
-        if texts.iter().map(|text| text.chars().count()).sum::<usize>() > most {
-            return Err(Problem::value("item.content", format!("A message may have {most} characters.")).into());
-        }
-        let id = new.id.filter(|id| !id.is_empty() && id.len() <= 64).unwrap_or_else(new_item_id);
-        if self.items.get(&id).is_some() {
-            return Err(Problem::value("item.id", "There is an item of this id already.").into());
-        }
-        self.add_message(&Item::user(id.clone(), content))?;
+        self.check_length(&texts)?;
+        let id = self.new_id(new.id)?;
+        self.add_message(&Item::message(id.clone(), "user", content), &place)?;
         let words = match clip {
             None => Some(Words::Written(texts.join("\n"))),
             Some(clip) => {
@@ -131,12 +174,75 @@ impl Session {
                 None
             }
         };
-        self.pending.push(Pending { item_id: id, words });
+        let at = match &place {
+            Place::End => self.pending.len(),
+            Place::Behind(previous) => {
+                let before = |id: &String| self.pending.iter().position(|pending| pending.item_id == *id);
+                previous.as_ref().and_then(before).map_or(0, |at| at + 1)
+            }
+        };
+        self.pending.insert(at, Pending { item_id: id, words });
         Ok(())
     }
 
-    pub(super) fn add_message(&mut self, item: &Item) -> Result<(), Gone> {
-        let previous = self.items.add(item.clone());
+    /// Something that Rose is to have said, as an answer to what waits.
+    async fn add_assistants(&mut self, new: NewItem, place: &Place) -> Result<(), Refusal> {
+        let text = texts_of(new.content, &["output_text", "text", "output_audio", "audio"])?;
+        self.check_length(std::slice::from_ref(&text))?;
+        if self.reply.is_some() {
+            return Err(Problem::new("conversation_already_has_active_response", "Wait for response.done.").into());
+        }
+        let last = self.pending.last().map(|pending| pending.item_id.clone());
+        if matches!(place, Place::Behind(previous) if last.is_some() && *previous != last) {
+            let message = "An answer goes behind all that waits for one.";
+            return Err(Problem::value("previous_item_id", message).into());
+        }
+        if self.pending.iter().any(|pending| !matches!(pending.words, Some(Words::Written(_)))) {
+            let message = "What was said before is still being heard: wait for its transcript.";
+            return Err(Problem::new("item_not_ready", message).into());
+        }
+        let id = self.new_id(new.id)?;
+        let said = std::mem::take(&mut self.pending).into_iter().filter_map(|pending| match pending.words {
+            Some(Words::Written(text)) => Some(text),
+            _ => None,
+        });
+        let said = said.collect::<Vec<_>>().join("\n");
+        let (user, session) = (self.caller.user, self.caller.session);
+        self.app
+            .conversation
+            .recount(user, session, &said, &text)
+            .await
+            .map_err(|error| Problem::from(ApiError::from(error)))?;
+        let content = vec![json!({"type": "output_text", "text": text})];
+        Ok(self.add_message(&Item::message(id, "assistant", content), place)?)
+    }
+
+    /// Added to the instructions.
+    async fn add_systems(&mut self, new: NewItem, place: &Place) -> Result<(), Refusal> {
+        let text = texts_of(new.content, &["input_text", "text"])?;
+        self.settings.add_instructions(&text)?;
+        self.listening.set_guidance(self.settings.instructions.clone(), self.settings.tools.clone()).await;
+        let id = self.new_id(new.id)?;
+        Ok(self.add_message(&Item::message(id, "system", vec![items::written(&text)]), place)?)
+    }
+
+    fn check_length(&self, texts: &[String]) -> Result<(), Problem> {
+        let most = self.app.config.conversation.max_message_chars;
+        if texts.iter().map(|text| text.chars().count()).sum::<usize>() > most {
+            return Err(Problem::value("item.content", format!("A message may have {most} characters.")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_item_to_the_end(&mut self, item: &Item) -> Result<(), Gone> {
+        self.add_message(item, &Place::End)
+    }
+
+    fn add_message(&mut self, item: &Item, place: &Place) -> Result<(), Gone> {
+        let previous = match place {
+            Place::End => self.items.add(item.clone()),
+            Place::Behind(previous) => self.items.add_behind(previous.as_deref(), item.clone()),
+        };
         for name in ["conversation.item.added", "conversation.item.created", "conversation.item.done"] {
             self.outgoing.send(event::item(name, item, previous.as_deref()))?;
         }
@@ -185,8 +291,35 @@ impl Session {
     }
 }
 
+/// Where a new item goes.
+enum Place {
+    End,
+    /// `None`: at the start.
+    Behind(Option<String>),
+}
+
+/// The text of a message of the conversation that is told again.
+fn texts_of(content: Option<Vec<NewContent>>, kinds: &[&str]) -> Result<String, Problem> {
+    let mut texts = Vec::new();
+    for part in content.into_iter().flatten() {
+        match part.text.or(part.transcript) {
+            Some(text) if kinds.contains(&part.kind.as_str()) => texts.push(text),
+            _ => {
+                let kinds = kinds.join(", ");
+                let message = format!("This message's content is of the types {kinds}, with `text` or `transcript`.");
+                return Err(Problem::value("item.content", message));
+            }
+        }
+    }
+    let text = texts.join("\n").trim().to_owned();
+    match text.is_empty() {
+        true => Err(Problem::value("item.content", "The message is empty.")),
+        false => Ok(text),
+    }
+}
+
 /// Why an event was not followed.
-enum Refusal {
+pub(super) enum Refusal {
     Problem(Problem),
     Gone,
 }

@@ -36,10 +36,10 @@ impl Session {
                     self.commits.pop_front();
                 }
                 let item_id = self.item_of(utterance);
-                let item = Item::user(item_id.clone(), vec![items::spoken(None)]);
+                let item = Item::message(item_id.clone(), "user", vec![items::spoken(None)]);
                 let previous = self.items.last().map(|item| item.id.clone());
                 self.outgoing.send(event::committed(&item_id, previous.as_deref()))?;
-                self.add_message(&item)?;
+                self.add_item_to_the_end(&item)?;
                 if self.pending.len() == MOST_PENDING {
                     // Nobody asks for answers.
                     self.pending.remove(0);

@@ -2,6 +2,7 @@
 //! answer it.
 
 mod answering;
+mod calls;
 mod following;
 mod hearing;
 
@@ -16,6 +17,8 @@ use futures::stream::SplitStream;
 use serde_json::Value;
 use uuid::Uuid;
 
+use self::calls::Exchange;
+use self::following::Refusal;
 use super::Caller;
 use super::items::Items;
 use super::outgoing::{Gone, Outgoing};
@@ -58,6 +61,10 @@ pub(super) struct Session {
     /// Commits that the listener has not followed yet, by the ids of their events.
     commits: VecDeque<Option<String>>,
     pending: Vec<Pending>,
+    /// What an append left of a sample.
+    half_sample: Vec<u8>,
+    /// Calls of the newest turn.
+    exchange: Option<Exchange>,
     wanted: Option<Wanted>,
     reply: Option<Reply>,
     /// The newest reply, while it is sent and after.
@@ -132,6 +139,7 @@ impl Session {
             session: caller.session,
             turns: settings.turns.map(|turns| turns.detection),
             instructions: None,
+            tools: None,
             language: None,
             delivery: settings.delivery(),
         });
@@ -150,6 +158,8 @@ impl Session {
             person_speaks: false,
             commits: VecDeque::new(),
             pending: Vec::new(),
+            half_sample: Vec::new(),
+            exchange: None,
             wanted: None,
             reply: None,
             playing: None,

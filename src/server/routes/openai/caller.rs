@@ -45,7 +45,7 @@ impl Caller {
     /// Where the key is one that anybody could guess, or the name is too long.
     pub(super) fn person(&self, server: &Server, name: &str) -> Result<UserId, ApiError> {
         if name.len() > MOST_NAME_BYTES {
-            return Err(super::refuse(format!("`user` has more than {MOST_NAME_BYTES} bytes.")));
+            return Err(super::refuse("user", format!("`user` has more than {MOST_NAME_BYTES} bytes.")));
         }
         if !self.own_machine && self.key.chars().count() < LEAST_KEY_CHARS {
             let message = format!(

@@ -7,24 +7,32 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::body::{ProtocolBody, ProtocolRequest, whole};
 use super::refuse;
 use crate::domain::embedding::Embedding;
 use crate::server::error::ApiError;
-use crate::server::extract::Body;
 use crate::server::state::Server;
 
 /// As the protocol says.
 const MOST_TEXTS: usize = 2048;
 
-/// What the protocol has beyond this is ignored.
+/// Texts to embed. `model` may have any name; `user` changes no answer.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct OpenAiEmbeddingRequest {
+    #[serde(default)]
+    #[expect(dead_code, reason = "what answers is what the settings name")]
+    model: Option<String>,
     input: Input,
     #[serde(default)]
     encoding_format: EncodingFormat,
     /// The model's own width, or nothing.
-    #[serde(default)]
-    dimensions: Option<usize>,
+    #[serde(default, deserialize_with = "whole")]
+    dimensions: Option<i64>,
+}
+
+impl ProtocolRequest for OpenAiEmbeddingRequest {
+    const WITHOUT_EFFECT: &'static [&'static str] = &["user"];
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -93,7 +101,7 @@ fn encoded(embedding: &Embedding, format: EncodingFormat) -> Encoded {
 )]
 pub(crate) async fn create(
     State(server): State<Server>,
-    Body(request): Body<OpenAiEmbeddingRequest>,
+    ProtocolBody(request): ProtocolBody<OpenAiEmbeddingRequest>,
 ) -> Result<Json<OpenAiEmbeddings>, ApiError> {
     let app = server.app()?;
     let embedder = &app.ports.embedder;
@@ -102,10 +110,11 @@ pub(crate) async fn create(
         Input::Many(texts) => texts,
     };
     if texts.is_empty() || texts.len() > MOST_TEXTS || texts.iter().any(String::is_empty) {
-        return Err(refuse(format!("`input` is 1 to {MOST_TEXTS} texts, none of them empty.")));
+        return Err(refuse("input", format!("`input` is 1 to {MOST_TEXTS} texts, none of them empty.")));
     }
-    if let Some(other) = request.dimensions.filter(|wanted| *wanted != embedder.dimension()) {
-        return Err(refuse(format!("`dimensions` is {other}; this model has {} and no other.", embedder.dimension())));
+    if let Some(other) = request.dimensions.filter(|wanted| usize::try_from(*wanted) != Ok(embedder.dimension())) {
+        let message = format!("`dimensions` is {other}; this model has {} and no other.", embedder.dimension());
+        return Err(refuse("dimensions", message));
     }
     let tokens = texts.iter().map(|text| text.chars().count().div_ceil(4)).sum();
     let embedded = embedder.embed(texts).await?;

@@ -13,27 +13,31 @@ use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::body::{NotDone, ProtocolBody, ProtocolRequest, whole, within};
 use super::{now, refuse};
 use crate::domain::image::ImageFormat;
 use crate::providers::ProviderError;
 use crate::providers::image::{GeneratedImage, ImageRequest, Progress, Wishes};
 use crate::server::error::{ApiError, ErrorCode, OpenAiErrorEnvelope};
-use crate::server::extract::Body;
 use crate::server::state::Server;
 
 const MOST_PROMPT_CHARS: usize = 4000;
-const MOST_PICTURES: usize = 4;
+const MOST_PICTURES: i64 = 4;
 
 /// A stream's last event, as the protocol names it. Partial pictures are not sent: a client may ask for up to three and get
 /// fewer.
 const COMPLETED: &str = "image_generation.completed";
 
-/// What the protocol has beyond this is ignored.
+/// A picture in words. `model` may have any name; `user` changes no answer.
 #[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct OpenAiImageRequest {
-    prompt: String,
     #[serde(default)]
-    n: Option<usize>,
+    #[expect(dead_code, reason = "what answers is what the settings name")]
+    model: Option<String>,
+    prompt: String,
+    #[serde(default, deserialize_with = "whole")]
+    n: Option<i64>,
     /// `auto`, or width and height as in `1024x1024`: multiples of 16 from 256 to 1440.
     #[serde(default)]
     size: Option<String>,
@@ -43,9 +47,40 @@ pub(crate) struct OpenAiImageRequest {
     /// Of Rose's own: the same one makes the same picture, where the backend takes one.
     #[serde(default)]
     seed: Option<u64>,
+    /// 0 to 3: so many at most are sent before the picture of a stream, and none are.
+    #[serde(default, deserialize_with = "whole")]
+    partial_images: Option<i64>,
     /// Server-sent events, the last of them `image_generation.completed`.
     #[serde(default)]
     stream: Option<bool>,
+}
+
+impl ProtocolRequest for OpenAiImageRequest {
+    const NOT_DONE: &'static [NotDone] = &[
+        NotDone { field: "quality", asks_nothing: is_usual, instead: "a backend has one quality" },
+        NotDone {
+            field: "style",
+            asks_nothing: |value| value == "vivid" || is_usual(value),
+            instead: "say it in the prompt",
+        },
+        NotDone {
+            field: "background",
+            asks_nothing: |value| value == "opaque" || is_usual(value),
+            instead: "pictures are opaque",
+        },
+        NotDone { field: "moderation", asks_nothing: is_usual, instead: "leave it out" },
+        NotDone {
+            field: "output_format",
+            asks_nothing: |value| value == "png",
+            instead: "leave it out: a stream's `output_format` says what came",
+        },
+        NotDone { field: "output_compression", asks_nothing: |value| *value == 100, instead: "leave it out" },
+    ];
+    const WITHOUT_EFFECT: &'static [&'static str] = &["user"];
+}
+
+fn is_usual(value: &serde_json::Value) -> bool {
+    value == "auto" || value == "standard"
 }
 
 #[derive(Serialize, ToSchema)]
@@ -76,7 +111,7 @@ pub(crate) struct OpenAiImageCompleted {
 /// Where the size is none.
 fn sides(size: &str) -> Result<(u32, u32), ApiError> {
     let sides = size.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
-    sides.ok_or_else(|| refuse("`size` is `auto`, or width and height as in `1024x1024`."))
+    sides.ok_or_else(|| refuse("size", "`size` is `auto`, or width and height as in `1024x1024`."))
 }
 
 /// Makes pictures: all of them in one answer, or one as an event of a stream (`stream`), which is kept alive meanwhile.
@@ -94,7 +129,7 @@ fn sides(size: &str) -> Result<(u32, u32), ApiError> {
 )]
 pub(crate) async fn create(
     State(server): State<Server>,
-    Body(request): Body<OpenAiImageRequest>,
+    ProtocolBody(request): ProtocolBody<OpenAiImageRequest>,
 ) -> Result<Response, ApiError> {
     let app = server.app()?;
     let generator = app.ports.image.as_ref().ok_or_else(|| {
@@ -104,18 +139,22 @@ pub(crate) async fn create(
         )
     })?;
     if request.prompt.chars().count() > MOST_PROMPT_CHARS {
-        return Err(refuse(format!("`prompt` has more than {MOST_PROMPT_CHARS} characters.")));
+        return Err(refuse("prompt", format!("`prompt` has more than {MOST_PROMPT_CHARS} characters.")));
     }
-    let pictures = request.n.unwrap_or(1);
-    if !(1..=MOST_PICTURES).contains(&pictures) {
-        return Err(refuse(format!("`n` is 1 to {MOST_PICTURES}.")));
+    if !request.prompt.contains(char::is_alphanumeric) {
+        return Err(refuse("prompt", "`prompt` has no word in it."));
     }
+    let pictures = within("n", request.n.unwrap_or(1), 1, MOST_PICTURES)? as usize;
+    within("partial_images", request.partial_images.unwrap_or(0), 0, 3)?;
     if request.response_format.as_deref().is_some_and(|format| format != "b64_json") {
-        return Err(refuse("`response_format` is `b64_json`: no picture is kept here for a `url` to lead to."));
+        return Err(refuse(
+            "response_format",
+            "`response_format` is `b64_json`: no picture is kept here for a `url` to lead to.",
+        ));
     }
     let streams = request.stream.unwrap_or(false);
     if streams && pictures > 1 {
-        return Err(refuse("A stream brings one picture: leave `n` out, or `stream`."));
+        return Err(refuse("n", "A stream brings one picture: leave `n` out, or `stream`."));
     }
     let (width, height) = match request.size.as_deref() {
         None | Some("auto") => app.config.image.size(generator.native_size()),

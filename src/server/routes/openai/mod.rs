@@ -8,8 +8,14 @@ pub(crate) mod models;
 pub(crate) mod speech;
 pub(crate) mod transcriptions;
 
+mod body;
 mod caller;
+mod format;
+mod messages;
 mod subtitles;
+mod tools;
+
+use std::borrow::Cow;
 
 use crate::server::error::{ApiError, ErrorCode};
 
@@ -21,8 +27,7 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-/// # Errors
-/// `InvalidRequest`, where the client asks for what is not done here.
-fn refuse(message: impl Into<std::borrow::Cow<'static, str>>) -> ApiError {
-    ApiError::new(ErrorCode::InvalidRequest, message)
+/// The refusal of what a client asks for in field `param`, a path such as `messages[0].role`.
+fn refuse(param: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> ApiError {
+    ApiError::new(ErrorCode::InvalidRequest, message).at(param)
 }

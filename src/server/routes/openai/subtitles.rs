@@ -43,8 +43,8 @@ mod tests {
 
     fn segments() -> Vec<Segment> {
         vec![
-            Segment { start: Duration::ZERO, end: Duration::from_millis(1_250), text: "A & B -->\n\nC".into() },
-            Segment { start: Duration::from_millis(3_723_004), end: Duration::from_secs(3_724), text: "End.".into() },
+            Segment::new(Duration::ZERO, Duration::from_millis(1_250), "A & B -->\n\nC".into()),
+            Segment::new(Duration::from_millis(3_723_004), Duration::from_secs(3_724), "End.".into()),
         ]
     }
 
