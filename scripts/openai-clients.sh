@@ -5,15 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-list=tests/openai-clients.txt
+bash scripts/python-tools.sh tests/openai-clients.txt openai-clients
 folder=${CARGO_TARGET_DIR:-target}/openai-clients
-if ! [ -x "$folder/bin/python" ] || ! cmp -s "$list" "$folder/installed.txt"; then
-    echo "installing OpenAI's client for Python into $folder" >&2
-    rm -rf "$folder"
-    python3 -m venv "$folder"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$list"
-    cp "$list" "$folder/installed.txt"
-fi
 if ! cmp -s tests/openai-node/package-lock.json "$folder/node/package-lock.json" || ! [ -d "$folder/node/node_modules/@openai/agents-realtime" ]; then
     echo "installing OpenAI's client for Node into $folder/node" >&2
     rm -rf "$folder/node"

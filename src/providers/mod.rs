@@ -20,9 +20,29 @@ pub mod vad;
 pub mod watch;
 pub mod worker;
 
+use std::sync::Arc;
+
 pub(crate) use attempts::{Attempt, attempt};
 pub use error::{BuildError, ProviderError};
 pub use http::{Place, client_builder};
+
+/// The backends of a port that could be built: alone, or behind one another as `ordered` puts them.
+///
+/// # Errors
+/// `first_error`, where none could be built.
+fn in_order<T: ?Sized>(
+    built: Vec<Arc<T>>,
+    first_error: Option<BuildError>,
+    ordered: impl FnOnce(Arc<T>, Vec<Arc<T>>) -> Arc<T>,
+) -> Result<Arc<T>, BuildError> {
+    let mut built = built.into_iter();
+    match (built.next(), first_error) {
+        (Some(only), _) if built.len() == 0 => Ok(only),
+        (Some(first), _) => Ok(ordered(first, built.collect())),
+        (None, Some(error)) => Err(error),
+        (None, None) => unreachable!("config validation names at least one backend"),
+    }
+}
 
 /// What health shows of a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod cookie_key;
 mod error;
 mod extract;
 mod frontend;
+mod functions;
 mod identity;
 mod openapi;
 mod rate_limit;

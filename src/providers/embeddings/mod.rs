@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{BackendStatus, BuildError, Description, Place, ProviderError};
+use super::{BackendStatus, BuildError, Description, Place, ProviderError, in_order};
 use crate::config::{EmbeddingsBackend, EmbeddingsConfig, RemoteEmbeddingsConfig};
 use crate::domain::embedding::Embedding;
 use crate::domain::stage::EngineTiming;
@@ -88,13 +88,7 @@ pub fn build(config: &EmbeddingsConfig, models: &ModelStore) -> Result<Arc<dyn E
             }
         }
     }
-    let mut built = built.into_iter();
-    match (built.next(), first_error) {
-        (Some(only), _) if built.len() == 0 => Ok(only),
-        (Some(first), _) => Ok(Arc::new(Ordered::new(first, built.collect()))),
-        (None, Some(error)) => Err(error),
-        (None, None) => unreachable!("config validation names at least one backend"),
-    }
+    in_order(built, first_error, |first, rest| Arc::new(Ordered::new(first, rest)))
 }
 
 /// The model that [`build`] would take, and its width where the settings tell it; nothing is loaded. `None` where no backend

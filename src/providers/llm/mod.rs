@@ -29,7 +29,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{BackendStatus, BuildError, Description, Place, ProviderError};
+use super::{BackendStatus, BuildError, Description, Place, ProviderError, in_order};
 use crate::config::{LlmBackend, LlmConfig, RemoteLlmConfig};
 #[cfg(feature = "llm-llama")]
 use crate::config::{LocalLlmConfig, ModelReference};
@@ -65,13 +65,7 @@ pub fn build(config: &LlmConfig, models: &ModelStore) -> Result<Arc<dyn Language
             }
         }
     }
-    let mut built = built.into_iter();
-    match (built.next(), first_error) {
-        (Some(only), _) if built.len() == 0 => Ok(only),
-        (Some(first), _) => Ok(Arc::new(Ordered::new(first, built.collect()))),
-        (None, Some(error)) => Err(error),
-        (None, None) => unreachable!("config validation names at least one backend"),
-    }
+    in_order(built, first_error, |first, rest| Arc::new(Ordered::new(first, rest)))
 }
 
 #[cfg(feature = "llm-llama")]
@@ -235,9 +229,17 @@ impl ChatMessage {
         Self { answers: Some(call_id), ..Self::new(Role::User, text) }
     }
 
-    /// The name that chat templates and the OpenAI protocol use.
-    pub fn role_name(&self) -> &'static str {
-        if self.answers.is_some() { "tool" } else { self.role.as_str() }
+    /// As the OpenAI protocol and chat templates write it, with `content` in its text's place.
+    pub fn to_json(&self, content: impl Into<Value>) -> Value {
+        let role = if self.answers.is_some() { "tool" } else { self.role.as_str() };
+        let mut written = json!({"role": role, "content": content.into()});
+        if let Some(id) = &self.answers {
+            written["tool_call_id"] = id.as_str().into();
+        }
+        if !self.calls.is_empty() {
+            written["tool_calls"] = self.calls.iter().map(ToolCall::to_json).collect();
+        }
+        written
     }
 }
 

@@ -116,21 +116,14 @@ fn response_format(format: &ReplyFormat) -> Value {
 
 fn message(message: &ChatMessage) -> Value {
     if message.images.is_empty() {
-        let mut written = json!({"role": message.role_name(), "content": message.text});
-        if let Some(id) = &message.answers {
-            written["tool_call_id"] = id.as_str().into();
-        }
-        if !message.calls.is_empty() {
-            written["tool_calls"] = message.calls.iter().map(ToolCall::to_json).collect();
-        }
-        return written;
+        return message.to_json(message.text.as_str());
     }
     let mut parts = vec![json!({"type": "text", "text": message.text})];
     for image in &message.images {
         let url = format!("data:{};base64,{}", image.format.media_type(), STANDARD.encode(&image.bytes));
         parts.push(json!({"type": "image_url", "image_url": {"url": url}}));
     }
-    json!({"role": message.role_name(), "content": parts})
+    message.to_json(parts)
 }
 
 #[async_trait]

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::vad::VoiceActivityDetector;
-use super::{BackendStatus, BuildError, Description, Place, ProviderError};
+use super::{BackendStatus, BuildError, Description, Place, ProviderError, in_order};
 use crate::config::{ApiConfig, SttBackend, SttConfig};
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
@@ -140,7 +140,7 @@ pub struct Word {
     pub text: String,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SegmentDetails {
     /// Where in the clip the window begins that it was heard in.
     pub window: Duration,
@@ -188,13 +188,7 @@ pub fn build(
             }
         }
     }
-    let mut built = built.into_iter();
-    match (built.next(), first_error) {
-        (Some(only), _) if built.len() == 0 => Ok(only),
-        (Some(first), _) => Ok(Arc::new(Ordered::new(first, built.collect()))),
-        (None, Some(error)) => Err(error),
-        (None, None) => unreachable!("config validation names at least one backend"),
-    }
+    in_order(built, first_error, |first, rest| Arc::new(Ordered::new(first, rest)))
 }
 
 #[cfg(feature = "stt-whisper")]

@@ -36,7 +36,7 @@ use async_trait::async_trait;
 use futures::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{BackendStatus, BuildError, Description, Place, ProviderError};
+use super::{BackendStatus, BuildError, Description, Place, ProviderError, in_order};
 use crate::config::{TtsBackend, TtsConfig};
 use crate::domain::audio::{Clip, SampleRate};
 use crate::domain::stage::EngineTiming;
@@ -69,13 +69,7 @@ pub fn build(config: &TtsConfig, models: &ModelStore) -> Result<Arc<dyn TextToSp
             }
         }
     }
-    let mut built = built.into_iter();
-    match (built.next(), first_error) {
-        (Some(only), _) if built.len() == 0 => Ok(only),
-        (Some(first), _) => Ok(Arc::new(Ordered::new(first, built.collect()))),
-        (None, Some(error)) => Err(error),
-        (None, None) => unreachable!("config validation names at least one backend"),
-    }
+    in_order(built, first_error, |first, rest| Arc::new(Ordered::new(first, rest)))
 }
 
 #[cfg(feature = "tts-local")]

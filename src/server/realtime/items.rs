@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::providers::llm::ToolCall;
 
@@ -80,6 +81,10 @@ pub(super) fn spoken(transcript: Option<&str>) -> Value {
 
 pub(super) fn written(text: &str) -> Value {
     json!({"type": "input_text", "text": text})
+}
+
+pub(super) fn new_item_id() -> String {
+    format!("item_{}", Uuid::new_v4().simple())
 }
 
 #[derive(Default)]

@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::items::{Item, Items};
+use super::items::{Item, Items, new_item_id};
 use super::outgoing::{Gone, Outgoing};
 use super::playback::Playback;
 use super::problem::Problem;
@@ -223,7 +222,7 @@ impl Reply {
 
     /// Tells the client of a function that it is to run.
     fn call(&self, call: &ToolCall, index: usize, outgoing: &mut Outgoing, items: &mut Items) -> Result<Value, Gone> {
-        let id = format!("item_{}", Uuid::new_v4().simple());
+        let id = new_item_id();
         let item = Item::call(id.clone(), call.clone());
         let of_call = |name: &str, more: (&str, &str)| {
             json!({

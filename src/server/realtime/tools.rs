@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use crate::providers::llm::{Tool, ToolChoice, Tools};
+use crate::server::functions::{self, MOST_TOOLS};
 
-const MOST_TOOLS: usize = 128;
-const MOST_NAME_CHARS: usize = 64;
 /// With persona, memories and history they must fit the context of a small model.
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -42,16 +41,7 @@ pub(super) fn updated(
         Some(choice) => read_choice(&choice)?,
     };
     let parallel = parallel.or(before.map(|tools| tools.parallel)).unwrap_or(true);
-    match &choice {
-        ToolChoice::Required if offered.is_empty() => {
-            return Err(Problem::value("tool_choice", "A call is asked for, and `tools` offers no function."));
-        }
-        ToolChoice::Named(name) if offered.iter().all(|tool| tool.name != *name) => {
-            return Err(Problem::value("tool_choice", format!("`tools` offers no function named {name}.")));
-        }
-        _ => {}
-    }
-    Ok((!offered.is_empty()).then_some(Tools { offered, choice, parallel }))
+    functions::offer(offered, choice, parallel).map_err(|why| Problem::value("tool_choice", why))
 }
 
 fn read(tools: Vec<Value>) -> Result<Vec<Tool>, Problem> {
@@ -68,14 +58,13 @@ fn read(tools: Vec<Value>) -> Result<Vec<Tool>, Problem> {
         if tool.kind != "function" {
             return Err(wrong("The tools that are taken here are of the type function.".into()));
         }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if tool.name.is_empty() || tool.name.len() > MOST_NAME_CHARS || !tool.name.chars().all(allowed) {
-            return Err(wrong(format!("A function's name is 1 to {MOST_NAME_CHARS} letters, digits, _ and -.")));
+        if !functions::is_name(&tool.name) {
+            return Err(wrong(functions::what_a_name_is()));
         }
         if offered.iter().any(|other| other.name == tool.name) {
             return Err(wrong(format!("Two functions are named {}.", tool.name)));
         }
-        let parameters = tool.parameters.unwrap_or_else(|| json!({"type": "object", "properties": {}}));
+        let parameters = tool.parameters.unwrap_or_else(functions::no_parameters);
         if !parameters.is_object() {
             return Err(wrong("A function's parameters are a JSON Schema, which is an object.".into()));
         }

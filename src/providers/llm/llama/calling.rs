@@ -2,16 +2,16 @@
 //! llama.cpp's reader of that template takes them out of the reply.
 
 use futures::StreamExt;
-use llama_cpp_2::model::{ChatTemplateResult, GrammarTrigger, GrammarTriggerType, LlamaModel};
+use llama_cpp_2::model::{ChatTemplateResult, GrammarTrigger, GrammarTriggerType, LlamaChatTemplate, LlamaModel};
 use llama_cpp_2::openai::OpenAIChatTemplateParams;
 use llama_cpp_2::token::LlamaToken;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::prompt::placeholder;
 use super::sampler::{Grammar, Triggers};
-use super::{STRONG_FROM_PARAMETERS, failed, invalid};
+use super::{STRONG_FROM_PARAMETERS, invalid};
 use crate::domain::message::Role;
 use crate::providers::ProviderError;
 use crate::providers::llm::{ChatMessage, Delta, Finish, GenerationStream, Tool, ToolCall, ToolChoice, Tools, Usage};
@@ -29,6 +29,7 @@ impl Calling {
     /// `InvalidInput` where the functions or the calls can't be shown to this model.
     pub(super) fn lay_out(
         model: &LlamaModel,
+        template: &LlamaChatTemplate,
         marks: &[(String, LlamaToken)],
         messages: &[ChatMessage],
         tools: Option<&Tools>,
@@ -38,7 +39,6 @@ impl Calling {
         let messages: Vec<Value> = messages.iter().enumerate().map(|(at, message)| written(at, message)).collect();
         let messages = Value::from(messages).to_string();
         let offered = tools.and_then(offered).transpose()?.map(|tools| tools.to_string());
-        let template = model.chat_template(None).map_err(|error| failed(format!("no chat template: {error}")))?;
         for text in std::iter::once(&messages).chain(&offered) {
             if text.len() > MOST_BYTES {
                 return Err(invalid(format!(
@@ -60,7 +60,7 @@ impl Calling {
         };
         let laid_out = model
             .apply_chat_template_oaicompat(
-                &template,
+                template,
                 &OpenAIChatTemplateParams {
                     messages_json: &messages,
                     tools_json: offered.as_deref(),
@@ -155,15 +155,7 @@ fn offered(tools: &Tools) -> Option<Result<Value, ProviderError>> {
 }
 
 fn written(at: usize, message: &ChatMessage) -> Value {
-    let content = if message.text.trim().is_empty() { String::new() } else { placeholder(at) };
-    let mut written = json!({"role": message.role_name(), "content": content});
-    if let Some(id) = &message.answers {
-        written["tool_call_id"] = id.as_str().into();
-    }
-    if !message.calls.is_empty() {
-        written["tool_calls"] = message.calls.iter().map(ToolCall::to_json).collect();
-    }
-    written
+    message.to_json(if message.text.trim().is_empty() { String::new() } else { placeholder(at) })
 }
 
 /// As llama.cpp's own server puts them together.
@@ -266,6 +258,8 @@ pub(super) fn grammar_of_schema(schema: &Value) -> Result<String, ProviderError>
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -102,7 +102,7 @@ impl Prompter {
         pictures: &[Arc<Picture>],
         tools: Option<&Tools>,
     ) -> Result<(Prompt, Calling), ProviderError> {
-        let calling = Calling::lay_out(&self.model, &self.marks, messages, tools)?;
+        let calling = Calling::lay_out(&self.model, &self.template, &self.marks, messages, tools)?;
         let prompt = self.fill(calling.text(), &used_in(calling.text(), &self.marks), messages, pictures)?;
         Ok((prompt, calling))
     }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Cut, Pending, Playing, Session, Words, new_item_id};
+use super::{Cut, Pending, Playing, Session, Words};
 use crate::conversation::{Event, Heard, TurnInput};
 use crate::graph::state::Calling;
 use crate::server::rate_limit;
+use crate::server::realtime::items::new_item_id;
 use crate::server::realtime::outgoing::Gone;
 use crate::server::realtime::playback::Playback;
 use crate::server::realtime::problem::Problem;
@@ -128,15 +129,12 @@ impl Session {
     }
 
     pub(super) fn take_reply(&mut self, happened: Option<Event>) -> Result<(), Gone> {
-        let (Some(reply), Some(playing)) = (&mut self.reply, &mut self.playing) else { return Ok(()) };
-        let calls = match &happened {
-            Some(Event::Done(outcome)) if !reply.is_cancelled() => Some(outcome.clone()),
-            _ => None,
-        };
-        let over = reply.forward(happened, &mut self.outgoing, &mut self.items, &mut playing.playback)?;
-        if let Some(outcome) = calls {
-            self.note_calls(&outcome);
+        let cancelled = self.reply.as_ref().is_none_or(Reply::is_cancelled);
+        if let Some(Event::Done(outcome)) = happened.as_ref().filter(|_| !cancelled) {
+            self.note_calls(outcome);
         }
+        let (Some(reply), Some(playing)) = (&mut self.reply, &mut self.playing) else { return Ok(()) };
+        let over = reply.forward(happened, &mut self.outgoing, &mut self.items, &mut playing.playback)?;
         if over {
             self.reply = None;
         }

@@ -1,12 +1,12 @@
 //! Functions that replies call: the client runs them and tells the results, and the turn goes on.
 
-use super::{Refusal, Session, new_item_id};
+use super::{Refusal, Session};
 use crate::conversation::Outcome;
 use crate::domain::ids::TurnId;
 use crate::domain::message::Role;
 use crate::providers::llm::ChatMessage;
 use crate::server::realtime::client_event::NewItem;
-use crate::server::realtime::items::Item;
+use crate::server::realtime::items::{Item, new_item_id};
 use crate::server::realtime::problem::Problem;
 
 /// Longer results are refused: they must fit the context of a small model.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{MOST_PENDING, Pending, Session, Wanted, Words, new_item_id};
+use super::{MOST_PENDING, Pending, Session, Wanted, Words};
 use crate::conversation::{ConversationError, Heard, ListenError, ListenEvent, Utterance};
 use crate::server::error::ApiError;
-use crate::server::realtime::items::{self, Item};
+use crate::server::realtime::items::{self, Item, new_item_id};
 use crate::server::realtime::outgoing::Gone;
 use crate::server::realtime::problem::Problem;
 use crate::server::realtime::reply::Cancelled;

@@ -15,7 +15,6 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::SplitStream;
 use serde_json::Value;
-use uuid::Uuid;
 
 use self::calls::Exchange;
 use self::following::Refusal;
@@ -277,10 +276,6 @@ impl Session {
     fn is_idle(&self) -> bool {
         self.last_event.elapsed() >= self.app.config.realtime.idle
     }
-}
-
-fn new_item_id() -> String {
-    format!("item_{}", Uuid::new_v4().simple())
 }
 
 /// The reply's next event, once there is room for what comes of it. Pending while there is no reply.

@@ -56,18 +56,11 @@ fn read<T: ProtocolRequest>(mut fields: Map<String, Value>) -> Result<T, ApiErro
         let named = why.strip_prefix("unknown field `").or_else(|| why.strip_prefix("missing field `"));
         let named = named.and_then(|rest| rest.split('`').next());
         let path = error.path().to_string();
-        let path = path.trim_end_matches('.').trim_end_matches('?').trim_end_matches('.');
-        let param = match named {
-            Some(field) if path.is_empty() || path.split('.').next_back() == Some(field) => {
-                if path.is_empty() {
-                    field.to_owned()
-                } else {
-                    path.to_owned()
-                }
-            }
-            Some(field) => format!("{path}.{field}"),
-            None => path.to_owned(),
-        };
+        let mut steps: Vec<&str> = path.split('.').filter(|step| !matches!(*step, "" | "?")).collect();
+        if let Some(field) = named.filter(|field| steps.last() != Some(field)) {
+            steps.push(field);
+        }
+        let param = steps.join(".");
         let message = match why.starts_with("unknown field") {
             true => format!("`{param}` is no field that is taken here."),
             false => format!("The body does not have the right shape at `{param}`: {}.", shown(&why)),

@@ -19,7 +19,7 @@ use super::caller::Caller;
 use super::format::OpenAiResponseFormat;
 use super::messages::{self, OpenAiMessage};
 use super::tools::{self, OpenAiTool, OpenAiToolCall, OpenAiToolChoice};
-use super::{now, refuse};
+use super::{data, now, refuse};
 use crate::app::App;
 use crate::graph::node::temperature_for;
 use crate::providers::ProviderError;
@@ -335,10 +335,6 @@ impl Head {
         let choice = Choice { index: 0, message: None, delta: Some(delta), finish_reason };
         data(&self.completion("chat.completion.chunk", vec![choice], None))
     }
-}
-
-fn data(of: &impl Serialize) -> SseEvent {
-    SseEvent::default().json_data(of).expect("the event is made of strings and numbers")
 }
 
 fn chunks(head: Head, replying: GenerationStream, tell_usage: bool) -> impl Stream<Item = SseEvent> {

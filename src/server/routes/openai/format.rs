@@ -7,10 +7,10 @@ use utoipa::ToSchema;
 use super::refuse;
 use crate::providers::llm::{ReplyFormat, SchemaFormat};
 use crate::server::error::ApiError;
+use crate::server::functions;
 
 /// Longer schemas are refused.
 const MOST_SCHEMA_BYTES: usize = 64 * 1024;
-const MOST_NAME_CHARS: usize = 64;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -64,11 +64,10 @@ impl OpenAiResponseFormat {
 /// # Errors
 /// Where it is no name that the protocol takes.
 pub(super) fn check_name(param: impl Into<String>, name: &str) -> Result<(), ApiError> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !name.is_empty() && name.len() <= MOST_NAME_CHARS && name.chars().all(allowed) {
+    if functions::is_name(name) {
         return Ok(());
     }
-    Err(refuse(param.into(), format!("A name is 1 to {MOST_NAME_CHARS} letters, digits, `_` and `-`.")))
+    Err(refuse(param.into(), functions::what_a_name_is()))
 }
 
 /// # Errors

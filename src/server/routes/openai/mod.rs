@@ -17,6 +17,9 @@ mod tools;
 
 use std::borrow::Cow;
 
+use axum::response::sse::Event as SseEvent;
+use serde::Serialize;
+
 use crate::server::error::{ApiError, ErrorCode};
 
 /// Of the requests that bring neither sound nor pictures: many texts to embed.
@@ -25,6 +28,11 @@ pub(crate) const BODY_BYTES: usize = 4 * 1024 * 1024;
 /// Seconds since 1970.
 fn now() -> i64 {
     jiff::Timestamp::now().as_second()
+}
+
+/// An event of a stream, without a name.
+fn data(of: &impl Serialize) -> SseEvent {
+    SseEvent::default().json_data(of).expect("the event is made of strings and numbers")
 }
 
 /// The refusal of what a client asks for in field `param`, a path such as `messages[0].role`.

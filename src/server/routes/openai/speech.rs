@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::State;
-use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::{NotDone, ProtocolBody, ProtocolRequest, within};
-use super::refuse;
+use super::{data, refuse};
 use crate::audio::StreamFormat;
 use crate::providers::tts::SPEEDS;
 use crate::server::error::{ApiError, OpenAiErrorEnvelope};
@@ -196,8 +196,4 @@ fn events(pieces: speech::Pieces, chars: usize) -> Response {
         })
     });
     Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::default()).into_response()
-}
-
-fn data(of: &impl Serialize) -> SseEvent {
-    SseEvent::default().json_data(of).expect("the event is made of strings and numbers")
 }

@@ -1,15 +1,14 @@
 //! Functions that the client offers to the model, and the calls that it gets: `tools`, `tool_choice`, `tool_calls`.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::format::{check_name, check_schema};
 use super::refuse;
 use crate::providers::llm::{Tool, ToolCall, ToolChoice, Tools};
 use crate::server::error::ApiError;
-
-const MOST_TOOLS: usize = 128;
+use crate::server::functions::{self, MOST_TOOLS};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -108,7 +107,7 @@ pub(super) fn read(
         if offered.iter().any(|tool| tool.name == name) {
             return Err(refuse(format!("{at}.name"), format!("Two functions are named `{name}`.")));
         }
-        let parameters = parameters.unwrap_or_else(|| json!({"type": "object", "properties": {}}));
+        let parameters = parameters.unwrap_or_else(functions::no_parameters);
         check_schema(format!("{at}.parameters"), &parameters)?;
         offered.push(Tool { name, description, parameters, strict });
     }
@@ -118,14 +117,5 @@ pub(super) fn read(
         Some(OpenAiToolChoice::Mode(ToolMode::Required)) => ToolChoice::Required,
         Some(OpenAiToolChoice::Named(NamedTool::Function { function })) => ToolChoice::Named(function.name),
     };
-    match &choice {
-        ToolChoice::Required if offered.is_empty() => {
-            return Err(refuse("tool_choice", "`tool_choice` asks for a call, and `tools` offers no function."));
-        }
-        ToolChoice::Named(name) if offered.iter().all(|tool| tool.name != *name) => {
-            return Err(refuse("tool_choice", format!("`tool_choice` names `{name}`, which `tools` doesn't offer.")));
-        }
-        _ => {}
-    }
-    Ok((!offered.is_empty()).then_some(Tools { offered, choice, parallel: parallel.unwrap_or(true) }))
+    functions::offer(offered, choice, parallel.unwrap_or(true)).map_err(|why| refuse("tool_choice", why))
 }

@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::DropGuard;
 use utoipa::ToSchema;
 
-use super::{refuse, subtitles};
+use super::{data, refuse, subtitles};
 use crate::audio::{self, DurationLimits};
 use crate::domain::audio::{Clip, SampleRate};
 use crate::providers::ProviderError;
@@ -342,12 +342,12 @@ fn events(
                     return;
                 }
                 let done = OpenAiTranscriptEvent::Done { text, usage: OpenAiAudioUsage::new(seconds) };
-                SseEvent::default().json_data(done)
+                data(&done)
             }
-            Err(error) => SseEvent::default().json_data(OpenAiErrorEnvelope::from(&ApiError::from(error))),
+            Err(error) => data(&OpenAiErrorEnvelope::from(&ApiError::from(error))),
         };
         // Nobody may read it any more.
-        let _ = events.send(last.expect("the event is made of strings and numbers")).await;
+        let _ = events.send(last).await;
     });
     ReceiverStream::new(received).map(Ok)
 }
@@ -356,8 +356,7 @@ fn delta_event(told: &mut String, text: &str) -> SseEvent {
     let space = if told.is_empty() { "" } else { " " };
     let delta = format!("{space}{text}");
     told.push_str(&delta);
-    let event = SseEvent::default().json_data(OpenAiTranscriptEvent::Delta { delta });
-    event.expect("the event is made of strings")
+    data(&OpenAiTranscriptEvent::Delta { delta })
 }
 
 fn written(heard: Transcription, seconds: f64, asked: &Asked) -> Response {
@@ -393,22 +392,7 @@ fn told((id, segment): (usize, Segment)) -> OpenAiSegment {
     let compression_ratio = segment.compression_ratio();
     let Segment { start, end, text, details, .. } = segment;
     let (start, end) = (start.as_secs_f64(), end.as_secs_f64());
-    let Some(details) = details else {
-        let (seek, tokens) = (0, Vec::new());
-        let (temperature, avg_logprob, no_speech_prob) = (0.0, 0.0, 0.0);
-        return OpenAiSegment {
-            id,
-            seek,
-            start,
-            end,
-            text,
-            tokens,
-            temperature,
-            avg_logprob,
-            compression_ratio,
-            no_speech_prob,
-        };
-    };
+    let details = details.unwrap_or_default();
     OpenAiSegment {
         id,
         seek: u64::try_from(details.window.as_millis() / 10).unwrap_or(u64::MAX),
